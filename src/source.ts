@@ -1,0 +1,72 @@
+/**
+ * The contract of `sources/`: a foreign system's words become MailEvents. One file a system, and the file's name is the
+ * `type` that the configuration knows it by. Retries, counting, metrics and answers are added around it, once.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { z } from 'zod';
+import type { Kind, MailEvent } from './event.ts';
+
+/** What a sender posted, or one run of whole lines of a log. */
+export interface Post {
+  headers: IncomingHttpHeaders;
+  /** Inflated, otherwise untouched: signatures are over these bytes. */
+  body: Buffer;
+}
+
+export interface Parsed {
+  events: MailEvent[];
+  /** Words that are known and deliberately not counted (a ping, an inbound delivery). */
+  ignored: number;
+  /** Event words that this program does not know. Kept as words so that a person can be told of them. */
+  unknown: string[];
+  /** Items that claim to be an event and are not usable (no time, not an object). */
+  invalid: number;
+}
+
+export interface Source {
+  /**
+   * True when the post is genuine by the sender's own scheme. Absent when the sender signs nothing: then the
+   * credentials that the configuration sets for the route (`auth:`) decide alone.
+   */
+  authenticate?(post: Post, now: number): boolean;
+  /**
+   * Never throws for one bad item among good ones; throws Malformed when nothing in the body can be understood.
+   * May keep state across calls (Postfix joins lines by queue id).
+   */
+  parse(post: Post, now: number): Parsed;
+}
+
+export interface SourceType<Config = unknown> {
+  /** One line for docs/sources.md. */
+  summary: string;
+  /** `lines`: can be read from a file, standard input or posted by a log shipper. `webhook`: posted by the sender. */
+  transport: 'webhook' | 'lines';
+  /** Keys of its own, beside the common ones that config.ts adds; each described, for docs/configuration.md. */
+  config: z.ZodType<Config>;
+  /** What it can tell; their series exist from the first event on. */
+  gives: readonly Kind[];
+  open(config: Config): Source;
+}
+
+/** The body as a whole cannot be read; the message tells a person what was expected. Answered with 400. */
+export class Malformed extends Error {
+  override name = 'Malformed';
+}
+
+export function nothing(): Parsed {
+  return { events: [], ignored: 0, unknown: [], invalid: 0 };
+}
+
+/** Domain of an address, lower case, '' when there is none. Accepts `Name <user@host>` and a trailing dot. */
+export function domainOf(address: unknown): string {
+  if (typeof address !== 'string') return '';
+  const at = address.lastIndexOf('@');
+  if (at < 0) return '';
+  let end = at + 1;
+  for (; end < address.length; end++) {
+    const c = address.charCodeAt(end);
+    if (c === 62 /* > */ || c === 32 || c === 44 || c === 59) break;
+  }
+  if (address.charCodeAt(end - 1) === 46) end--;
+  return address.slice(at + 1, end).toLowerCase();
+}
