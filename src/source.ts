@@ -21,9 +21,29 @@ export interface Parsed {
   unknown: string[];
   /** Items that claim to be an event and are not usable (no time, not an object). */
   invalid: number;
+  /**
+   * What is wrong with which item (counted from 0), in words that never repeat its values: for the answer of the push API.
+   * A webhook's sender would not read it.
+   */
+  problems?: Problem[];
+  /**
+   * To be done once the post is committed and before it is answered (Amazon SNS wants its subscription confirmed). When it
+   * rejects, the sender is asked to come back.
+   */
+  after?(): Promise<void>;
+}
+
+export interface Problem {
+  index: number;
+  problem: string;
 }
 
 export interface Source {
+  /**
+   * Fetches what `authenticate` needs and does not have yet (Amazon's certificate); awaited before it, where present.
+   * When it rejects, the sender is asked to come back: a post that cannot be judged is neither taken nor refused.
+   */
+  prepare?(post: Post, now: number): Promise<void>;
   /**
    * True when the post is genuine by the sender's own scheme. Absent when the sender signs nothing: then the
    * credentials that the configuration sets for the route (`auth:`) decide alone.
@@ -46,6 +66,8 @@ export interface SourceType<Config = unknown> {
   /** What it can tell; their series exist from the first event on. */
   gives: readonly Kind[];
   open(config: Config): Source;
+  /** Answer that this sender takes for "come back later"; default 503. */
+  busyStatus?: number;
 }
 
 /** The body as a whole cannot be read; the message tells a person what was expected. Answered with 400. */

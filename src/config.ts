@@ -1,0 +1,322 @@
+/**
+ * A YAML file becomes a typed configuration: unknown keys are errors, and every problem is told at once, with its line.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { basename, extname } from 'node:path';
+import { type Document, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { secret } from './secret.ts';
+import type { Source, SourceType } from './source.ts';
+
+/** Everything wrong with a configuration, one line each, fit to be shown to whoever wrote it. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/** `15s`, `5m`, `1h30m`, as Prometheus writes them; milliseconds. */
+export function duration(): z.ZodType<number> {
+  return z.string().transform((text, context) => {
+    const parts = /^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?$/.exec(text);
+    const [d, h, m, s, ms] = (parts ?? []).slice(1).map((n) => Number(n ?? 0));
+    if (text !== '' && ms !== undefined) return (((d! * 24 + h!) * 60 + m!) * 60 + s!) * 1000 + ms;
+    context.addIssue({ code: 'custom', message: 'must be a duration like 15s, 5m or 1h30m' });
+    return z.NEVER;
+  });
+}
+
+const auth = z
+  .union(
+    [
+      z.literal('none'),
+      z.strictObject({
+        basic: z
+          .array(z.strictObject({ username: z.string().min(1), password: secret() }))
+          .default([])
+          .describe('User names and passwords (HTTP basic); any one of them will do'),
+        bearer: z.array(secret()).default([]).describe('Bearer tokens; any one of them will do'),
+        headers: z
+          .array(z.strictObject({ name: z.string().min(1).toLowerCase(), value: secret() }))
+          .default([])
+          .describe('Headers with a secret value; any one of them will do'),
+      }),
+    ],
+    {
+      error: (issue) =>
+        issue.code === 'invalid_union' && typeof issue.input === 'object'
+          ? undefined
+          : 'must be `none` or any of basic, bearer, headers',
+    },
+  )
+  .describe(
+    'Who may post. Without it only what the sender itself signs is let in; `none` lets everybody in, in so many words',
+  );
+export type Auth = z.infer<typeof auth>;
+
+/** Keys that every source has beside its own. */
+const common = z.object({
+  type: z.string().describe('Kind of source; default: the name it is configured under'),
+  auth: auth.optional(),
+  sending_domain: z.string().toLowerCase().default('').describe('Sending domain of events that do not say'),
+  sending_ip: z
+    .string()
+    .refine((ip) => isIP(ip) > 0, 'must be an IP address')
+    .optional()
+    .describe('Sending address of events that do not say'),
+  files: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Logs to follow; `-` is standard input. Only for sources that read lines'),
+  from: z
+    .enum(['beginning', 'end'])
+    .default('beginning')
+    .describe('Where to begin in a log that was never read before; afterwards reading goes on where it stopped'),
+});
+const COMMON = Object.keys(common.shape);
+
+const limits = z.strictObject({
+  sending_domains: z
+    .int()
+    .positive()
+    .default(2000)
+    .describe('Distinct `sending_domain` values; further ones count as `__other__`'),
+  sending_ips: z
+    .int()
+    .positive()
+    .default(2000)
+    .describe('Distinct `sending_ip` values; further ones count as `__other__`'),
+  campaigns: z.int().positive().default(2000).describe('Distinct `campaign` values; further ones count as `__other__`'),
+  members: z
+    .int()
+    .positive()
+    .default(50_000)
+    .describe('Distinct combinations of resource labels, and of campaign labels; beyond it the finest label is folded'),
+  measurements: z.int().positive().default(10_000).describe('Pushed measurements shown at a time'),
+  identities: z
+    .int()
+    .positive()
+    .default(1 << 24)
+    .describe('Event identities remembered to recognise repeats (12 bytes each)'),
+  identity_age: duration()
+    .default(26 * 3600_000)
+    .describe('How long they are remembered; older events count as `late`, default 26h'),
+  body_bytes: z
+    .int()
+    .positive()
+    .default(20 * 1024 * 1024)
+    .describe('Largest body of a post, after inflation'),
+  batch_events: z.int().positive().default(100_000).describe('Largest number of events in one post'),
+  bytes_in_flight: z
+    .int()
+    .positive()
+    .default(256 * 1024 * 1024)
+    .describe('Bodies held at a time; beyond it senders are asked to come back'),
+  posts_per_second: z
+    .int()
+    .positive()
+    .default(20_000)
+    .describe('Posts taken in a second over all sources; beyond it senders are asked to come back'),
+});
+
+const top = z.strictObject({
+  scrape_interval: duration()
+    .default(10_000)
+    .describe('How often Prometheus scrapes, default 10s: a new series is shown at 0 a little longer than that'),
+  limits: limits.prefault({}).describe('What memory and senders are held to, see below'),
+  sources: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe('What is listened to, by name; the name is the label `source` and the path /hooks/NAME'),
+});
+
+/** For docs/configuration.md. */
+export const schemas = { top, limits, common, auth };
+
+export interface ConfiguredSource {
+  name: string;
+  type: string;
+  sourceType: SourceType;
+  source: Source;
+  auth: Auth | undefined;
+  sendingDomain: string;
+  sendingIp: string;
+  files: readonly string[];
+  from: 'beginning' | 'end';
+  /** What was written, to see at a reload whether anything changed. */
+  written: string;
+}
+
+export interface Config {
+  scrapeInterval: number;
+  limits: z.infer<typeof limits>;
+  sources: ConfiguredSource[];
+}
+
+/** The names of the files in `sources/`: what `type` may be. */
+export function sourceTypes(): string[] {
+  const extension = extname(import.meta.filename);
+  return readdirSync(new URL('./sources/', import.meta.url))
+    .filter((file) => file.endsWith(extension))
+    .map((file) => basename(file, extension))
+    .sort();
+}
+
+export async function loadSourceType(type: string): Promise<SourceType> {
+  const module = await import(new URL(`./sources/${type}${extname(import.meta.filename)}`, import.meta.url).href);
+  return module.default as SourceType;
+}
+
+/** `path` '' gives the defaults. Throws ConfigError. */
+export async function loadConfig(path: string): Promise<Config> {
+  if (path === '') return parseConfig('', '');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${path}: cannot be read: ${(error as Error).message}`]);
+  }
+  return parseConfig(text, path);
+}
+
+export async function parseConfig(text: string, file: string): Promise<Config> {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      document.errors.map((e) => `${file}:${lines.linePos(e.pos[0]).line}: not YAML: ${e.message}`),
+    );
+  }
+  const problems = new Problems(document, lines, file);
+  const parsed = problems.check(top, document.toJS() ?? {}, []);
+  const sources: ConfiguredSource[] = [];
+  for (const [name, raw] of Object.entries((parsed ?? rawTop(document.toJS())).sources)) {
+    const source = await configure(name, raw, problems);
+    if (source) sources.push(source);
+  }
+  if (problems.found.length > 0 || !parsed) throw new ConfigError(problems.found);
+  return { scrapeInterval: parsed.scrape_interval, limits: parsed.limits, sources };
+}
+
+/** So that mistakes in sources are told in the same breath as mistakes above them. */
+function rawTop(value: unknown): { sources: Record<string, unknown> } {
+  const sources = (value as { sources?: unknown } | null)?.sources;
+  return { sources: typeof sources === 'object' && sources !== null ? (sources as Record<string, unknown>) : {} };
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
+
+async function configure(name: string, raw: unknown, problems: Problems): Promise<ConfiguredSource | undefined> {
+  const path = ['sources', name];
+  if (!NAME.test(name) || name === 'unknown') {
+    problems.add(
+      path,
+      'a source is named with up to 63 letters, digits, _ . or -, and not `unknown`: the name is a label and a path',
+    );
+  }
+  if (raw !== null && (typeof raw !== 'object' || Array.isArray(raw))) {
+    problems.add(path, 'must be a mapping of keys');
+    return undefined;
+  }
+  const keys = Object.entries(raw ?? {});
+  const shared = problems.check(
+    common,
+    { type: name, ...Object.fromEntries(keys.filter(([key]) => COMMON.includes(key))) },
+    path,
+  );
+  const type = shared?.type ?? name;
+  if (!sourceTypes().includes(type)) {
+    problems.add(
+      shared?.type === name ? path : [...path, 'type'],
+      `there is no source type ${JSON.stringify(type)}; known: ${sourceTypes().join(', ')}`,
+    );
+    return undefined;
+  }
+  const sourceType = await loadSourceType(type);
+  const own = problems.check(
+    sourceType.config,
+    Object.fromEntries(keys.filter(([key]) => !COMMON.includes(key))),
+    path,
+  );
+  if (!shared || own === undefined) return undefined;
+  if (shared.files.length > 0 && sourceType.transport !== 'lines') {
+    problems.add([...path, 'files'], `a source of type ${type} is posted by its sender and reads no files`);
+  }
+  const source = sourceType.open(own);
+  if (!source.authenticate && shared.auth === undefined && shared.files.length === 0) {
+    problems.add(
+      path,
+      `nobody could post to it: ${type} has no signature set up here, so say who may post with \`auth\` (or \`auth: none\` for everybody)`,
+    );
+  }
+  const { auth, files, from, sending_domain: sendingDomain, sending_ip: sendingIp = '' } = shared;
+  return { name, type, sourceType, source, auth, sendingDomain, sendingIp, files, from, written: JSON.stringify(raw) };
+}
+
+class Problems {
+  readonly found: string[] = [];
+  private readonly document: Document.Parsed;
+  private readonly lines: LineCounter;
+  private readonly file: string;
+
+  constructor(document: Document.Parsed, lines: LineCounter, file: string) {
+    this.document = document;
+    this.lines = lines;
+    this.file = file;
+  }
+
+  add(path: readonly PropertyKey[], problem: string): void {
+    const where = path.map(String).join('.');
+    this.found.push(`${this.file}:${this.line(path)}: ${where ? `${where}: ` : ''}${problem}`);
+  }
+
+  check<T>(schema: z.ZodType<T>, value: unknown, path: readonly PropertyKey[]): T | undefined {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    for (const issue of result.error.issues) this.tell(issue, path);
+    return undefined;
+  }
+
+  private tell(issue: z.core.$ZodIssue, path: readonly PropertyKey[]): void {
+    const where = [...path, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      for (const key of issue.keys) this.add([...where, key], 'there is no such key');
+    } else if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+      // Of the forms a value may have, the one that fits best has the most to say and goes deepest.
+      const depth = (issues: readonly z.core.$ZodIssue[]) => Math.max(...issues.map((i) => i.path.length));
+      const best = issue.errors.reduce((a, b) => (depth(b) > depth(a) ? b : a));
+      if (depth(best) === 0 && best.every((i) => i.code !== 'unrecognized_keys')) this.add(where, issue.message);
+      else for (const inner of best) this.tell(inner, where);
+    } else {
+      this.add(where, issue.message);
+    }
+  }
+
+  /** Line of the key at `path`, or of the nearest key above it. */
+  private line(path: readonly PropertyKey[]): number {
+    for (let length = path.length; length > 0; length--) {
+      const parent = this.document.getIn(path.slice(0, length - 1), true) as { items?: unknown[] } | undefined;
+      const last = path[length - 1]!;
+      for (const [i, item] of (parent?.items ?? []).entries()) {
+        const node = item as {
+          key?: { value?: unknown; range?: [number, number, number] };
+          range?: [number, number, number];
+        };
+        const start = node.key
+          ? String(node.key.value) === String(last)
+            ? node.key.range
+            : undefined
+          : i === Number(last)
+            ? node.range
+            : undefined;
+        if (start) return this.lines.linePos(start[0]).line;
+      }
+    }
+    return 1;
+  }
+}

@@ -1,0 +1,127 @@
+/** What the program knows of itself, and the readings it was given, become prom-client metrics, set anew at each scrape. */
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Ledger } from './ledger.ts';
+import type { KeptMeasurement, Measurements } from './measurements.ts';
+import { COUNTERS, GAUGES, MEASUREMENTS, OUTCOMES, type Outcome, SCOPES, type Scope } from './metrics.ts';
+
+export interface ProgramState {
+  version: string;
+  /** Unix seconds; of the last load that worked. */
+  reloadedAt: number;
+  reloadSuccessful: boolean;
+  sources: () => Iterable<string>;
+}
+
+/** Gauges of prom-client that end like counters, which promtool objects to; each is the sum of a family that stays. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+export class ProgramMetrics {
+  readonly registry = new Registry();
+  private readonly posts: Counter<'source' | 'outcome'>;
+  private readonly logProblems: Counter<'source'>;
+
+  constructor(ledger: Ledger, measurements: Measurements, state: ProgramState, now: () => number) {
+    const { registry } = this;
+    const counter = <L extends string>({
+      name,
+      help,
+      labels,
+    }: {
+      name: string;
+      help: string;
+      labels: readonly string[];
+    }) => new Counter<L>({ name, help, labelNames: labels as L[], registers: [registry] });
+    /** `fill` tells the values of the moment; what it does not tell is gone from the exposition. */
+    const gauge = (
+      { name, help, labels }: { name: string; help: string; labels: readonly string[] },
+      fill: (set: (value: number, labels?: Record<string, string>) => void) => void,
+    ) =>
+      new Gauge({
+        name,
+        help,
+        labelNames: labels as string[],
+        registers: [registry],
+        collect() {
+          this.reset();
+          fill((value, labels) => (labels ? this.set(labels, value) : this.set(value)));
+        },
+      });
+    collectDefaultMetrics({ register: registry });
+    for (const name of MISNAMED) registry.removeSingleMetric(name);
+    this.posts = counter(COUNTERS.posts);
+    this.logProblems = counter(COUNTERS.logProblems);
+    this.mirror(counter(COUNTERS.commits), 'outcome', () => Object.entries(ledger.commits));
+    this.mirror(counter(COUNTERS.folded), 'label', () => Object.entries(ledger.series.folded));
+    gauge(GAUGES.buildInfo, (set) => set(1, { version: state.version, node: process.versions.node }));
+    gauge(GAUGES.reloadSuccessful, (set) => set(state.reloadSuccessful ? 1 : 0));
+    gauge(GAUGES.reloadTimestamp, (set) => set(state.reloadedAt));
+    gauge(GAUGES.ledgerHealthy, (set) => set(ledger.problem === '' ? 1 : 0));
+    gauge(GAUGES.ledgerSeries, (set) => {
+      for (const scope of Object.keys(SCOPES) as Scope[]) set(ledger.series.count(scope), { scope });
+    });
+    gauge(GAUGES.ledgerIds, (set) => set(ledger.seen.size));
+    gauge(GAUGES.ledgerHorizon, (set) => set(ledger.seen.horizon(now()) / 1000));
+    gauge(GAUGES.lastEvent, (set) => {
+      for (const source of state.sources()) set((ledger.lastEvent.get(source) ?? 0) / 1000, { source });
+    });
+    this.measure(measurements, gauge, now);
+  }
+
+  declare(source: string): void {
+    for (const outcome of OUTCOMES) this.posts.inc({ source, outcome }, 0);
+  }
+
+  post(source: string, outcome: Outcome): void {
+    this.posts.inc({ source, outcome });
+  }
+
+  logProblem(source: string): void {
+    this.logProblems.inc({ source });
+  }
+
+  /** A counter that is kept elsewhere as a plain number. */
+  private mirror(counter: Counter<string>, label: string, values: () => [string, number][]): void {
+    const told = new Map<string, number>();
+    Object.assign(counter, {
+      collect() {
+        for (const [key, value] of values()) {
+          counter.inc({ [label]: key }, value - (told.get(key) ?? 0));
+          told.set(key, value);
+        }
+      },
+    });
+  }
+
+  private measure(
+    measurements: Measurements,
+    gauge: (
+      definition: { name: string; help: string; labels: readonly string[] },
+      fill: (set: (value: number, labels?: Record<string, string>) => void) => void,
+    ) => void,
+    now: () => number,
+  ): void {
+    const current = () => measurements.current(now());
+    const labels = (m: KeptMeasurement) => ({
+      source: m.source,
+      sending_domain: m.sendingDomain || 'unknown',
+      sending_ip: m.sendingIp || 'unknown',
+      campaign: m.campaign || 'unknown',
+    });
+    for (const [type, definition] of Object.entries(MEASUREMENTS)) {
+      gauge(definition, (set) => {
+        for (const m of current()) if (m.type === type) set(m.value, labels(m));
+      });
+    }
+    gauge(GAUGES.reputationScore, (set) => {
+      for (const m of current())
+        if (m.type === 'reputation_score')
+          set(m.value, { service: m.service || m.source, target: m.sendingIp || m.sendingDomain || 'unknown' });
+    });
+    gauge(GAUGES.measurementSamples, (set) => {
+      for (const m of current()) if (m.samples !== undefined) set(m.samples, { ...labels(m), measurement: m.type });
+    });
+    gauge(GAUGES.measurementTimestamp, (set) => {
+      for (const m of current()) set(m.at / 1000, { ...labels(m), measurement: m.type });
+    });
+  }
+}

@@ -1,0 +1,217 @@
+/** Anyone's replies about the message: content, form, size, and policies that name nothing else (RFC 3463 X.6 and X.7). */
+import type { Rows } from './row.ts';
+
+export const malware: Rows = {
+  'spam-or-virus': {
+    says: 'spam or virus',
+    reason: 'content_spam',
+    sample: '550 5.7.1 Message contains spam or virus',
+  },
+  virus: { says: 'virus*', reason: 'content_malware', sample: '554 5.7.1 Virus found, message rejected' },
+  malware: { says: 'malware', reason: 'content_malware', sample: '554 5.7.1 Malware found' },
+  malicious: { says: 'malicious', reason: 'content_malware', sample: '554 5.7.1 Malicious content' },
+  infected: { says: 'infected', reason: 'content_malware', sample: '554 5.7.0 Reject, INFECTED: Eicar' },
+  trojan: { says: 'trojan', reason: 'content_malware', sample: '554 5.7.1 Trojan in message' },
+  phishing: { says: 'phish*', reason: 'content_malware', sample: '550 Phishing attempt detected' },
+  clamav: { says: 'clamav', reason: 'content_malware', sample: '554 5.7.1 Refused by ClamAV' },
+  'attachment-blocked': {
+    says: 'attachment* + blocked',
+    reason: 'content_malware',
+    sample: '550 5.7.1 Attachment blocked',
+  },
+  'attachment-prohibited': {
+    says: 'prohibited attachment',
+    reason: 'content_malware',
+    sample: '554 5.6.1 Message has a prohibited attachment',
+  },
+  'attachment-not-allowed': {
+    says: 'attachment* + not allowed',
+    reason: 'content_malware',
+    sample: '554 5.7.1 Attachment of this type not allowed',
+  },
+  'attachment-type': { says: 'attachment type', reason: 'content_malware', sample: '554 5.7.1 Bad attachment type' },
+  executable: { says: 'executable', reason: 'content_malware', sample: '554 5.7.1 Message holds an executable' },
+};
+
+export const spam: Rows = {
+  'spam-content': { says: 'spam', reason: 'content_spam', sample: '554 5.7.1 Message rejected as spam' },
+  spamassassin: { says: 'spamassassin', reason: 'content_spam', sample: '550 5.7.1 Refused by SpamAssassin' },
+  rspamd: { says: 'rspamd', reason: 'content_spam', sample: '550 5.7.1 Refused by rspamd' },
+  dspam: { says: 'dspam', reason: 'content_spam', sample: '554 Message refused by DSPAM' },
+  gtube: { says: 'gtube', reason: 'content_spam', sample: '554 5.7.1 Gtube pattern' },
+  antispam: { says: 'antispam*', reason: 'content_spam', sample: '550 5.7.1 Refused by antispam' },
+  spammy: { says: 'spammy', reason: 'content_spam', sample: '550 5.7.1 This looks spammy' },
+  junk: { says: 'junk*', reason: 'content_spam', sample: '550 5.7.1 JunkMail rejected' },
+  unsolicited: { says: 'unsolicited', reason: 'content_spam', sample: '550 5.7.1 We refuse unsolicited mail' },
+  uce: { says: 'uce', reason: 'content_spam', sample: '554 5.7.1 No UCE here' },
+  bulk: { says: 'bulk + mail', reason: 'content_spam', sample: '550 5.7.1 We refuse bulk mail' },
+  'content-rejected': {
+    says: 'content rejected',
+    reason: 'content_spam',
+    sample: '550 5.7.1 Message content rejected',
+  },
+  'content-filter': { says: 'content filter*', reason: 'content_spam', sample: '554 5.7.1 Refused by content filter' },
+  'due-to-content': { says: 'due to content', reason: 'content_spam', sample: '554 5.7.1 Rejected due to content' },
+  'restricted-content': {
+    says: 'content restriction*',
+    reason: 'content_spam',
+    sample: '554 5.7.1 Content restrictions apply',
+  },
+  'unacceptable-content': {
+    says: 'unacceptable content',
+    reason: 'content_spam',
+    sample: '554 5.7.1 Unacceptable content',
+  },
+  suspicious: { says: 'suspicious', reason: 'content_spam', sample: '550 5.7.1 The message looks suspicious' },
+};
+
+export const size: Rows = {
+  'size-exceeds': {
+    says: 'message size exceeds',
+    reason: 'message_size',
+    sample: '552 5.3.4 Message size exceeds fixed limit',
+  },
+  'size-limit': { says: 'size limit*', reason: 'message_size', sample: '552 5.3.4 Over our size limit' },
+  'size-own': {
+    says: 'message size + exceeds',
+    reason: 'message_size',
+    sample: 'message size 31457280 exceeds the limit of server mx.example.com',
+  },
+  'message-size': { says: 'message size', reason: 'message_size', sample: '552 5.3.4 Unhappy about the message size' },
+  'too-large': { says: 'message too large', reason: 'message_size', sample: '552 5.3.4 Message too large' },
+  'is-too-large': {
+    says: 'message is too large',
+    reason: 'message_size',
+    sample: '552 5.3.4 Your message is too large',
+  },
+  'too-big': { says: 'too big', reason: 'message_size', sample: '552 5.3.4 Message too big for system' },
+  'too-long': { says: 'message too long', reason: 'message_size', sample: '523 Message too long' },
+  'maximum-size': {
+    says: 'maximum + size',
+    reason: 'message_size',
+    sample: '552 5.3.4 Larger than the maximum allowed size',
+  },
+  databytes: {
+    says: 'databytes limit',
+    reason: 'message_size',
+    sample: '552 sorry, that exceeds my databytes limit (#5.3.4)',
+  },
+};
+
+export const form: Rows = {
+  rfc: { says: 'rfc compliant', reason: 'compliance_rfc', sample: '550 5.6.0 Message is not RFC compliant' },
+  'rfc-5322': { says: 'rfc 5322', reason: 'compliance_rfc', sample: '550 5.6.0 Does not conform to RFC 5322' },
+  rfc5322: { says: 'rfc5322', reason: 'compliance_rfc', sample: '550 5.6.0 Does not conform to RFC5322' },
+  'rfc-2822': { says: 'rfc 2822', reason: 'compliance_rfc', sample: '550 5.6.0 Does not conform to RFC 2822' },
+  rfc2822: { says: 'rfc2822', reason: 'compliance_rfc', sample: '550 5.6.0 Does not conform to RFC2822' },
+  'bare-lf': { says: 'bare lf', reason: 'compliance_rfc', sample: '554 5.6.0 Message contains bare LF' },
+  'bare-linefeeds': {
+    says: 'bare line*',
+    reason: 'compliance_rfc',
+    sample: '550 5.6.11 message contains bare linefeeds',
+  },
+  'bare-newline': { says: 'bare newline', reason: 'compliance_rfc', sample: '521 5.5.2 Error: bare newline received' },
+  'header-syntax': { says: 'header syntax', reason: 'compliance_rfc', sample: '550 Header syntax is invalid' },
+  'headers-large': { says: 'headers too large', reason: 'compliance_rfc', sample: '552 5.6.0 Headers too large' },
+  'missing-header': { says: 'missing + header*', reason: 'compliance_rfc', sample: '554 5.6.0 Missing Date: header' },
+  'header-missing': { says: 'header missing', reason: 'compliance_rfc', sample: '550 5.6.0 From header missing' },
+  'invalid-header': { says: 'invalid header*', reason: 'compliance_rfc', sample: '554 5.6.0 Invalid header found' },
+  'bad-header': { says: 'bad header*', reason: 'compliance_rfc', sample: '554 5.6.0 BAD HEADER' },
+  'multiple-from': { says: 'multiple from', reason: 'compliance_rfc', sample: '550 5.6.0 Multiple From: fields' },
+  'line-too-long': { says: 'line too long', reason: 'compliance_rfc', sample: '500 5.5.2 Line too long' },
+  malformed: { says: 'malformed', reason: 'compliance_rfc', sample: '554 5.6.0 Malformed message' },
+  'message-id': { says: 'message id + missing', reason: 'compliance_rfc', sample: '550 5.6.0 Message-ID missing' },
+  '8bit': { says: '8bitmime', reason: 'compliance_rfc', sample: '554 5.6.3 8BITMIME is not offered' },
+  smtputf8: {
+    says: 'smtputf8',
+    reason: 'compliance_rfc',
+    sample: '553 5.6.7 SMTPUTF8 is required, but was not offered',
+  },
+  'syntax-error': { says: 'syntax error', reason: 'compliance_rfc', sample: '501 5.5.4 Syntax error in parameters' },
+  pipelining: {
+    says: 'synchronization error',
+    reason: 'policy',
+    scope: 'config',
+    sample: '554 SMTP synchronization error',
+  },
+  'command-rejected': {
+    says: 'improper use of smtp command',
+    reason: 'policy',
+    scope: 'config',
+    sample: '503 5.5.0 improper use of SMTP command pipelining',
+  },
+};
+
+export const policy: Rows = {
+  helo: {
+    says: 'helo',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname',
+  },
+  ehlo: {
+    says: 'ehlo',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 5.7.1 EHLO argument refused',
+  },
+  dynamic: {
+    says: 'dynamic ip',
+    reason: 'policy',
+    scope: 'ip',
+    action: 'fix_config',
+    sample: '550 5.7.1 Dynamic IP space refused',
+  },
+  residential: {
+    says: 'residential',
+    reason: 'policy',
+    scope: 'ip',
+    action: 'fix_config',
+    sample: '550 5.7.1 Residential address space refused',
+  },
+  dialup: {
+    says: 'dialup',
+    reason: 'policy',
+    scope: 'ip',
+    action: 'fix_config',
+    sample: '550 5.7.1 Dialup hosts refused',
+  },
+  country: {
+    says: 'your country',
+    reason: 'policy',
+    scope: 'ip',
+    sample: '550 Mail from your country is not accepted',
+  },
+  prohibition: { says: 'administrative prohibition', reason: 'policy', sample: '550 Administrative prohibition' },
+  policy: { says: 'policy', reason: 'policy', sample: '550 5.7.1 Email rejected per policy reasons' },
+  policies: { says: 'policies', reason: 'policy', sample: '550 5.7.1 Against our policies' },
+  'access-denied': { says: 'access denied', reason: 'policy', sample: '554 5.7.1 Access denied' },
+  'not-authorized': {
+    says: 'not authorized',
+    code: '5',
+    reason: 'policy',
+    sample: '550 5.7.1 Delivery not authorized',
+  },
+  'not-authorised': {
+    says: 'not authorised',
+    code: '5',
+    reason: 'policy',
+    sample: '550 5.7.1 Delivery not authorised',
+  },
+  'by-filter': { says: 'filter*', code: '5', reason: 'policy', sample: '550 Message refused by filter' },
+  blocked: { says: 'blocked', reason: 'reputation_block', scope: 'unknown', sample: '550 5.7.1 Blocked' },
+  'client-host': {
+    says: 'client host rejected',
+    reason: 'policy',
+    scope: 'ip',
+    sample: '554 5.7.1 <x[192.0.2.10]>: Client host rejected: no',
+  },
+  denied: { says: 'denied', code: '5', reason: 'policy', sample: '550 5.7.1 Denied' },
+  prohibited: { says: 'prohibited', code: '5', reason: 'policy', sample: '550 5.7.1 Prohibited' },
+  'not-allowed': { says: 'not allowed', code: '5', reason: 'policy', sample: '550 5.7.1 This is not allowed' },
+  refused: { says: 'message refused', code: '5', reason: 'policy', sample: '550 5.7.1 Message refused' },
+  'message-rejected': { says: 'message rejected', code: '5', reason: 'policy', sample: '550 Message rejected' },
+  'mail-rejected': { says: 'mail rejected', code: '5', reason: 'policy', sample: '550 Mail rejected' },
+};

@@ -1,0 +1,261 @@
+/** HTTP requests become posts for feeds, scrapes and answers to people; what a route refuses, it refuses before work is done for it. */
+import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import { constants, createGzip } from 'node:zlib';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+import { CONTENT_TYPE, exposition, negotiate, openMetrics } from './exposition.ts';
+import type { Intake, RunningFeed } from './intake.ts';
+import { Busy, type Ledger } from './ledger.ts';
+import type { Measurements } from './measurements.ts';
+import type { Outcome } from './metrics.ts';
+import { landingPage } from './page.ts';
+import type { ProgramMetrics } from './registry.ts';
+import { Malformed, type Post } from './source.ts';
+import { parseMeasurements } from './sources/push.ts';
+
+export interface Parts {
+  config: () => Config;
+  intake: Intake;
+  ledger: Ledger;
+  measurements: Measurements;
+  metrics: ProgramMetrics;
+  log: Logger;
+  version: string;
+  /** Loads the configuration again; throws with what is wrong. */
+  reload(): Promise<void>;
+  ready(): boolean;
+  now(): number;
+}
+
+const STATUS: Record<Outcome, number> = {
+  accepted: 200,
+  unauthenticated: 401,
+  malformed: 400,
+  too_large: 413,
+  unsupported_media_type: 415,
+  aborted: 400,
+  failed: 500,
+  backpressure: 503,
+};
+
+/** What senders of events use; anything else was meant for somebody else. SNS posts JSON as text/plain, Mandrill a form, PowerMTA CSV. */
+const MEDIA = ['application/*', 'text/*', '+json'];
+const NOT_MEDIA = ['application/xml', 'application/pdf', 'application/zip', 'text/html', 'text/xml'];
+const RETRY_AFTER = '5';
+
+export function createServer(parts: Parts): Express {
+  const { intake, ledger, metrics, log } = parts;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  const load = new Load(parts);
+  const admit = load.admit.bind(load);
+  const body = express.raw({ type: () => true, limit: parts.config().limits.body_bytes });
+
+  const feedOf = (request: Request, response: Response, name: string): RunningFeed | undefined => {
+    const feed = intake.feeds.get(name);
+    if (feed) return feed;
+    metrics.post('unknown', 'malformed');
+    response
+      .status(404)
+      .type('text')
+      .send(`no source of this name is configured; POST to /hooks/NAME, NAME as in the configuration's sources\n`);
+    request.resume();
+    return undefined;
+  };
+  const find = (name: (request: Request) => string) => (request: Request, response: Response, next: () => void) => {
+    const feed = feedOf(request, response, name(request));
+    if (!feed) return;
+    response.locals.feed = feed;
+    next();
+  };
+  const hook = find((request) => request.params.source as string);
+  const push = find(() => 'push');
+
+  app.post('/hooks/:source', hook, admit, body, async (request, response) => {
+    const { outcome, message, parsed } = await (response.locals.feed as RunningFeed).take(
+      postOf(request),
+      parts.now(),
+      parts.config().limits.batch_events,
+    );
+    answer(response, metrics, outcome, message, parsed?.problems);
+  });
+  // Several senders look whether the address answers before they let anybody save it.
+  app.get('/hooks/:source', hook, (_request, response) => void response.type('text').send('POST events here\n'));
+
+  app.post('/api/v1/events', push, admit, body, async (request, response) => {
+    const { outcome, message, parsed } = await (response.locals.feed as RunningFeed).take(
+      postOf(request),
+      parts.now(),
+      parts.config().limits.batch_events,
+    );
+    answer(response, metrics, outcome, message, parsed?.problems ?? []);
+  });
+  app.post('/api/v1/measurements', push, admit, body, async (request, response) => {
+    const feed = response.locals.feed as RunningFeed;
+    const post = postOf(request);
+    if (!feed.genuine(post, parts.now()))
+      return answer(response, metrics, 'unauthenticated', 'credentials do not fit this source');
+    const { measurements, invalid } = parseMeasurements(post.body);
+    const refused = await parts.measurements.take(
+      feed.configured.name,
+      measurements,
+      parts.config().limits.measurements,
+      parts.now(),
+    );
+    answer(response, metrics, 'accepted', '', [...invalid, ...refused]);
+  });
+
+  app.get('/metrics', (request, response) => scrape(request, response, parts));
+  app.get('/-/healthy', (_request, response) => void response.type('text').send('healthy\n'));
+  app.get('/-/ready', (_request, response) => {
+    const reason = parts.ready() ? ledger.busy : 'starting';
+    response
+      .status(reason ? 503 : 200)
+      .type('text')
+      .send(reason ? `not ready: ${reason}\n` : 'ready\n');
+  });
+  app.post('/-/reload', async (_request, response) => {
+    try {
+      await parts.reload();
+      response.type('text').send('reloaded\n');
+    } catch (error) {
+      response
+        .status(500)
+        .type('text')
+        .send(`the configuration in force stays:\n${(error as Error).message}\n`);
+    }
+  });
+  app.get('/', (_request, response) => void response.type('html').send(landingPage(parts)));
+  app.use(
+    (_request, response) => void response.status(404).type('text').send('nothing here; GET / tells what there is\n'),
+  );
+  app.use(onError(metrics, log));
+  return app;
+}
+
+function postOf(request: Request): Post {
+  return { headers: request.headers, body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0) };
+}
+
+/** A sender of webhooks gets an empty body; a program of one's own is told what was wrong with which item. */
+function answer(
+  response: Response,
+  metrics: ProgramMetrics,
+  outcome: Outcome,
+  message: string,
+  problems?: readonly { index: number; problem: string }[],
+): void {
+  const feed = response.locals.feed as RunningFeed;
+  metrics.post(feed.configured.name, outcome);
+  if (outcome === 'accepted') {
+    if (problems) response.json({ problems });
+    else response.status(200).end();
+    return;
+  }
+  const status = outcome === 'backpressure' ? (feed.configured.sourceType.busyStatus ?? 503) : STATUS[outcome];
+  if (outcome === 'backpressure') response.set('Retry-After', RETRY_AFTER);
+  if (outcome === 'unauthenticated') response.set('WWW-Authenticate', 'Basic realm="deliverability-exporter"');
+  response.status(status).type('text').send(`${message}\n`);
+}
+
+/** What bodies and posts of the last second are allowed to cost. */
+class Load {
+  private bytes = 0;
+  private posts = 0;
+  private second = 0;
+  private readonly parts: Parts;
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  admit(request: Request, response: Response, next: () => void): void {
+    const { ledger, metrics } = this.parts;
+    const { limits } = this.parts.config();
+    const refuse = (outcome: Outcome, message: string): void => {
+      // The body is not read: the connection cannot be used again, and closing it saves the sender from sending it.
+      response.set('Connection', 'close');
+      answer(response, metrics, outcome, message);
+    };
+    const type = request.headers['content-type'];
+    const length = Number(request.headers['content-length'] ?? 65_536);
+    if (type !== undefined && (!request.is(MEDIA) || request.is(NOT_MEDIA))) {
+      refuse('unsupported_media_type', 'send JSON, NDJSON, a form or lines of text, with a content type that says so');
+    } else if (length > limits.body_bytes) {
+      refuse('too_large', `the body is larger than ${limits.body_bytes} bytes`);
+    } else if (ledger.busy || this.bytes + length > limits.bytes_in_flight || this.rate() > limits.posts_per_second) {
+      refuse('backpressure', 'not taken, come back later');
+    } else {
+      this.bytes += length;
+      response.once('close', () => {
+        this.bytes -= length;
+      });
+      next();
+    }
+  }
+
+  private rate(): number {
+    const second = Math.floor(this.parts.now() / 1000);
+    if (second !== this.second) {
+      this.second = second;
+      this.posts = 0;
+    }
+    return ++this.posts;
+  }
+}
+
+async function scrape(request: Request, response: Response, { ledger, metrics, now }: Parts): Promise<void> {
+  const format = negotiate(request.headers.accept);
+  response.set('Content-Type', CONTENT_TYPE[format]);
+  response.set('Vary', 'Accept, Accept-Encoding');
+  const zip = request.acceptsEncodings('gzip') ? createGzip({ level: 1, flush: constants.Z_NO_FLUSH }) : undefined;
+  if (zip) {
+    response.set('Content-Encoding', 'gzip');
+    zip.pipe(response);
+  }
+  const out = zip ?? response;
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const write = async (piece: string | Buffer): Promise<void> => {
+    // A scraper that hung up aborts the wait, and the loop below ends.
+    if (!out.write(piece)) await once(out, 'drain', { signal: gone.signal }).catch(() => {});
+  };
+  const own = await metrics.registry.metrics();
+  await write(format === 'openmetrics' ? openMetrics(own) : `${own}\n`);
+  for (const piece of exposition(ledger, format, now())) {
+    if (gone.signal.aborted) return;
+    await write(piece);
+    await turn();
+  }
+  out.end(format === 'openmetrics' ? '# EOF\n' : '');
+}
+
+/** What body-parser refuses, by its `type`; everything else is ours and is told to the log only. */
+const REFUSALS: Record<string, [Outcome, string]> = {
+  'entity.too.large': ['too_large', 'the body is too large once inflated'],
+  'encoding.unsupported': ['unsupported_media_type', 'send the body plain, or with gzip, deflate or br'],
+  'request.aborted': ['aborted', 'the body ended early'],
+  'request.size.invalid': ['aborted', 'the body is not as long as its content-length says'],
+};
+
+function onError(metrics: ProgramMetrics, log: Logger): ErrorRequestHandler {
+  // Express tells an error handler by its four parameters.
+  return (error, _request, response, _next) => {
+    const { type, status, code } = error as { type?: string; status?: number; code?: string };
+    let [outcome, message] =
+      REFUSALS[type ?? ''] ?? (['failed', 'something went wrong here; the log says what'] as [Outcome, string]);
+    if (error instanceof Malformed) [outcome, message] = ['malformed', error.message];
+    else if (error instanceof Busy) [outcome, message] = ['backpressure', 'not taken, come back later'];
+    else if (code?.startsWith('Z_') || code?.startsWith('ERR__') || status === 400)
+      [outcome, message] =
+        outcome === 'failed' ? ['malformed', 'the body cannot be inflated or read'] : [outcome, message];
+    if (outcome === 'failed') log.error({ error: (error as Error).stack }, 'a request failed');
+    if (response.headersSent) return void response.destroy();
+    if (response.locals.feed) answer(response, metrics, outcome, message);
+    else response.status(STATUS[outcome]).type('text').send(`${message}\n`);
+  };
+}

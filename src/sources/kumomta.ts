@@ -1,0 +1,250 @@
+/**
+ * KumoMTA log records become events: posted by its log hooks one a post, as an array or one a line, in the shape of its
+ * "Log Record" reference page.
+ *
+ * Longer than a plugin should be for its tables, and because reports that came in are records of the same shape.
+ */
+import { z } from 'zod';
+import type { BounceClass, MailEvent, ReplyReason } from '../event.ts';
+import { type Fields, fields, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
+import { jsonItems } from '../json-array.ts';
+import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { millis, secondsSince } from '../time.ts';
+
+type Kind = Exclude<MailEvent['kind'], 'opened' | 'clicked'>;
+
+/** `type` of a record. Rejection is about mail offered to KumoMTA, not mail that it sent. */
+const WORDS: Record<string, Kind | 'ignored'> = {
+  Reception: 'accepted',
+  Delivery: 'delivered',
+  TransientFailure: 'deferred',
+  Bounce: 'bounced',
+  Expiration: 'bounced',
+  OOB: 'bounced',
+  AdminBounce: 'suppressed',
+  Feedback: 'complained',
+  Rejection: 'ignored',
+  Delayed: 'ignored',
+  AdminRebind: 'ignored',
+  DeferredInjectionRebind: 'ignored',
+  XferOut: 'ignored',
+  XferIn: 'ignored',
+};
+
+/** `feedback_type` of a report (RFC 5965, RFC 6591). A type that is not here is still a complaint. */
+const FEEDBACK: Record<string, 'unsubscribed' | 'ignored'> = {
+  'opt-out': 'unsubscribed',
+  'not-spam': 'ignored',
+  'auth-failure': 'ignored',
+  dmarc: 'ignored',
+};
+
+/** `bounce_classification`, as its IANA classifier names them; a site may add its own words, which say nothing here. */
+const CLASSES: Record<string, { class: BounceClass; reason?: ReplyReason }> = {
+  InvalidRecipient: { class: 'hard', reason: 'invalid_recipient' },
+  BadDomain: { class: 'hard', reason: 'bad_domain' },
+  DNSFailure: { class: 'hard', reason: 'bad_domain' },
+  InactiveMailbox: { class: 'hard', reason: 'inactive_mailbox' },
+  RoutingErrors: { class: 'hard', reason: 'routing' },
+  SpamBlock: { class: 'block', reason: 'reputation_block' },
+  SpamRelated: { class: 'block', reason: 'reputation_block' },
+  SpamContent: { class: 'block', reason: 'content_spam' },
+  ContentRelated: { class: 'block', reason: 'content_spam' },
+  PolicyRelated: { class: 'block', reason: 'policy' },
+  VirusRelated: { class: 'block', reason: 'content_malware' },
+  ProhibitedAttachment: { class: 'block', reason: 'content_malware' },
+  RelayDenied: { class: 'block', reason: 'relay_denied' },
+  RelayingIssues: { class: 'block', reason: 'relay_denied' },
+  AuthenticationFailed: { class: 'block', reason: 'auth_fail' },
+  InvalidSender: { class: 'block', reason: 'sender_invalid' },
+  QuotaIssues: { class: 'soft', reason: 'mailbox_full' },
+  MessageExpired: { class: 'soft', reason: 'expired' },
+  NoAnswerFromHost: { class: 'soft', reason: 'connection' },
+  BadConnection: { class: 'soft', reason: 'connection' },
+  BadConfiguration: { class: 'soft', reason: 'remote_misconfig' },
+  TransientFailure: { class: 'soft', reason: 'unknown_temporary' },
+  TooManyRecipients: { class: 'soft', reason: 'too_many_recipients' },
+};
+
+/** An OOB record of these is somebody's auto-responder, not a bounce. */
+const NOT_A_BOUNCE = new Set(['AutoReply', 'ChallengeResponse', 'Subscribe', 'Unsubscribe']);
+
+export const words = Object.keys(WORDS);
+
+const config = z.strictObject({
+  egress_sources: z
+    .record(z.string(), z.ipv4().or(z.ipv6()))
+    .default({})
+    .describe(
+      'Public address of each egress source, by its name: needed behind NAT or a proxy, where the record shows an inner address',
+    ),
+});
+
+type Config = z.infer<typeof config>;
+
+export default {
+  summary: 'KumoMTA log records by its log hooks',
+  transport: 'webhook',
+  config,
+  gives: ['accepted', 'delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'unsubscribed'],
+  open: (config) => ({
+    parse({ body }) {
+      const parsed = nothing();
+      for (const item of jsonItems(body)) read(item, config, parsed);
+      return parsed;
+    },
+  }),
+} satisfies SourceType<Config>;
+
+function read(item: unknown, config: Config, parsed: Parsed): void {
+  const record = fields(item);
+  const type = record?.type;
+  if (record === undefined || typeof type !== 'string') {
+    parsed.invalid++;
+    return;
+  }
+  const kind = own(WORDS, type);
+  if (kind === undefined) parsed.unknown.push(type);
+  else if (kind === 'ignored' || isOfNoConcern(type, record)) parsed.ignored++;
+  else if (kind === 'complained') complaint(record, parsed);
+  else {
+    const at = moment(record.event_time, record.timestamp);
+    if (Number.isNaN(at)) {
+      parsed.invalid++;
+      return;
+    }
+    // Headers, queue and meta of an OOB record are those of the report that came in; only the envelope is about our mail.
+    const ours = type !== 'OOB';
+    const sendingDomain = (ours && ownDomainOf(loggedHeader(record, 'from'))) || ownDomainOf(record.sender);
+    const sendingIp = egressAddress(record, config);
+    const campaign = ours ? queueCampaign(text(record.queue)) || nameOf(fields(record.meta)?.campaign) : '';
+    // Since 2025.12 one record can stand for all recipients of a transaction.
+    for (const recipient of listOf(record.recipient)) {
+      const id = identity(record, recipient);
+      const recipientDomain = domainOf(recipient);
+      const fact = { id, at, sendingDomain, sendingIp, recipientDomain, campaign };
+      parsed.events.push(eventOf(kind, type, record, fact));
+    }
+  }
+}
+
+type Facts = Pick<MailEvent, 'id' | 'at' | 'sendingDomain' | 'sendingIp' | 'recipientDomain' | 'campaign'>;
+
+function eventOf(kind: Kind, type: string, record: Fields, fact: Facts): MailEvent {
+  switch (kind) {
+    case 'delivered':
+      return { kind, ...fact, seconds: secondsSince(moment(record.created_time, record.created), fact.at) };
+    case 'deferred':
+      return { kind, ...fact, reply: replyText(record) };
+    case 'bounced': {
+      // The reply of an Expiration is KumoMTA's own sentence about its queue, no remote one.
+      if (type === 'Expiration') return { kind, ...fact, reply: '', class: 'soft', reason: 'expired' };
+      const verdict = own(CLASSES, record.bounce_classification);
+      return { kind, ...fact, reply: replyText(record), class: verdict?.class, reason: verdict?.reason };
+    }
+    case 'suppressed':
+      return { kind, ...fact, reason: 'manual' };
+    default:
+      return { kind, ...fact };
+  }
+}
+
+/**
+ * The envelope of a Feedback record is that of the report; what it is about stands inside. Many senders of reports redact the
+ * recipient; KumoMTA's own trace header (`supplemental_trace`) then still has it.
+ */
+function complaint(record: Fields, parsed: Parsed): void {
+  const at = moment(record.event_time, record.timestamp);
+  const report = fields(record.feedback_report);
+  if (Number.isNaN(at) || report === undefined) {
+    parsed.invalid++;
+    return;
+  }
+  const type = text(report.feedback_type).toLowerCase();
+  const kind = own(FEEDBACK, type) ?? 'complained';
+  if (kind === 'ignored') {
+    parsed.ignored++;
+    return;
+  }
+  const trace = fields(report.supplemental_trace);
+  const sendingDomain = ownDomainOf(report.original_mail_from) || ownDomainOf(trace?.sender);
+  const told = listOf(report.original_rcpto_to);
+  for (const recipient of told[0] === undefined ? listOf(trace?.recipient) : told) {
+    parsed.events.push({
+      kind,
+      id: identity(record, recipient),
+      at,
+      sendingDomain,
+      sendingIp: ipOf(report.source_ip),
+      recipientDomain: domainOf(recipient),
+      campaign: nameOf(trace?.campaign),
+    });
+  }
+}
+
+/**
+ * Handed to a script or a mail directory of our own, so that no mail left the house; or a report, an auto-reply or a
+ * bounce (null sender) that came in.
+ */
+function isOfNoConcern(type: string, record: Fields): boolean {
+  if (type === 'Reception') return record.sender === '' || record.sender === '<>';
+  if (type === 'OOB') return NOT_A_BOUNCE.has(text(record.bounce_classification));
+  const protocol = text(record.delivery_protocol);
+  return protocol !== '' && protocol !== 'ESMTP' && protocol !== 'SMTP' && type !== 'Feedback';
+}
+
+/** The spool id is unique, one message has several records, and each attempt has its own moment. */
+function identity(record: Fields, recipient: unknown): string {
+  const when = text(record.event_time) || text(record.timestamp);
+  return `${text(record.id)} ${text(record.type)} ${when} ${text(record.num_attempts)} ${text(record.nodeid)} ${text(recipient)}`;
+}
+
+/** The exact time, since 2025.10; the one of whole seconds from before. */
+function moment(exact: unknown, seconds: unknown): number {
+  const at = millis(exact);
+  return Number.isNaN(at) ? millis(seconds) : at;
+}
+
+function replyText(record: Fields): string {
+  const response = fields(record.response);
+  if (response === undefined) return '';
+  const enhanced = fields(response.enhanced_code);
+  const status = enhanced ? `${text(enhanced.class)}.${text(enhanced.subject)}.${text(enhanced.detail)}` : '';
+  const content = text(response.content);
+  // The diagnostic of an OOB report repeats the status.
+  const stated = status === '' || content.startsWith(status) ? content : `${status} ${content}`;
+  return `${text(response.code)} ${stated}`.trim();
+}
+
+/** "campaign:tenant@domain" or "tenant@domain" or "domain". */
+function queueCampaign(queue: string): string {
+  const colon = queue.indexOf(':');
+  return colon > 0 && colon < queue.indexOf('@') ? nameOf(queue.slice(0, colon)) : '';
+}
+
+/** The configured address of the egress source, else the local end of the connection: "ip:port" or "[ip]:port". */
+function egressAddress(record: Fields, config: Config): string {
+  const mapped = own(config.egress_sources, record.egress_source);
+  if (mapped !== undefined) return mapped;
+  const address = text(fields(record.source_address)?.address);
+  const colon = address.lastIndexOf(':');
+  if (colon < 0) return '';
+  return ipOf(address.startsWith('[') ? address.slice(1, address.indexOf(']')) : address.slice(0, colon));
+}
+
+/** Logged headers keep the spelling that the policy asked for. */
+function loggedHeader(record: Fields, wanted: string): unknown {
+  const headers = fields(record.headers);
+  for (const name in headers) {
+    if (name.toLowerCase() !== wanted) continue;
+    const value = headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+  return undefined;
+}
+
+/** At least one, so that a record without a recipient still counts. */
+function listOf(value: unknown): unknown[] {
+  if (!Array.isArray(value)) return [value];
+  return value.length > 0 ? value : [undefined];
+}

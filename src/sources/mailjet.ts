@@ -1,0 +1,135 @@
+/**
+ * Mailjet webhooks become events: the Event API, one object a post or a group of them ("Event API: real-time
+ * notifications"). It signs nothing; it can send basic credentials.
+ */
+import { z } from 'zod';
+import { type CampaignRule, campaignOf, campaignRule } from '../campaign.ts';
+import type { BounceClass, MailEvent, ReplyReason, SuppressionReason } from '../event.ts';
+import { type Fields, fields, fieldsInText, own, text } from '../foreign.ts';
+import { jsonItems } from '../json-array.ts';
+import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { millis } from '../time.ts';
+
+type Kind = Exclude<MailEvent['kind'], 'accepted' | 'deferred'>;
+
+/** `sent` is said when the recipient's server has accepted the message. */
+const WORDS: Record<string, Kind> = {
+  sent: 'delivered',
+  bounce: 'bounced',
+  blocked: 'suppressed',
+  spam: 'complained',
+  unsub: 'unsubscribed',
+  open: 'opened',
+  click: 'clicked',
+};
+
+export const words = Object.keys(WORDS);
+
+/** `error`; where it is empty, the same words have been seen in `error_related_to`. */
+const ERRORS: Record<string, { class: BounceClass; reason: ReplyReason }> = {
+  'user unknown': { class: 'hard', reason: 'invalid_recipient' },
+  'mailbox inactive': { class: 'hard', reason: 'inactive_mailbox' },
+  'quota exceeded': { class: 'soft', reason: 'mailbox_full' },
+  'invalid domain': { class: 'hard', reason: 'bad_domain' },
+  'no mail host': { class: 'hard', reason: 'bad_domain' },
+  'relay/access denied': { class: 'block', reason: 'relay_denied' },
+  greylisted: { class: 'soft', reason: 'greylist' },
+  'sender blocked': { class: 'block', reason: 'reputation_block' },
+  'content blocked': { class: 'block', reason: 'content_spam' },
+  'policy issue': { class: 'block', reason: 'policy' },
+  'system issue': { class: 'soft', reason: 'system_temp' },
+  'protocol issue': { class: 'soft', reason: 'compliance_rfc' },
+  'connection issue': { class: 'soft', reason: 'connection' },
+};
+
+const NOT_TRIED: Record<string, SuppressionReason> = {
+  preblocked: 'bounced_before',
+  blacklisted: 'bounced_before',
+  'user unknown': 'bounced_before',
+  'mailbox inactive': 'bounced_before',
+  'spam reporter': 'complained',
+  typofix: 'invalid_address',
+  'invalid domain': 'invalid_address',
+  'no mail host': 'invalid_address',
+  'duplicate in campaign': 'other',
+  'bad or empty template': 'invalid_message',
+  'error in template language': 'invalid_message',
+  'sender blocked': 'content',
+  'content blocked': 'content',
+  'policy issue': 'content',
+  content: 'invalid_message',
+  spam: 'content',
+};
+
+const config = z.strictObject(campaignRule);
+
+export default {
+  summary: 'Mailjet Event API',
+  transport: 'webhook',
+  config,
+  gives: ['delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'opened', 'clicked', 'unsubscribed'],
+  open: (config) => ({
+    parse({ body }) {
+      const parsed = nothing();
+      for (const item of jsonItems(body)) read(item, config, parsed);
+      return parsed;
+    },
+  }),
+} satisfies SourceType<z.infer<typeof config>>;
+
+function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
+  const event = fields(item);
+  const word = event?.event;
+  // Mailjet's test of a new address is an object of no event.
+  if (event === undefined || typeof word !== 'string' || word === '') {
+    parsed.invalid++;
+    return;
+  }
+  const kind = own(WORDS, word);
+  const at = millis(event.time);
+  if (kind === undefined) parsed.unknown.push(word);
+  else if (Number.isNaN(at)) parsed.invalid++;
+  else parsed.events.push(eventOf(kind, event, at, rule));
+}
+
+function eventOf(kind: Kind, event: Fields, at: number, rule: CampaignRule): MailEvent {
+  const fact = {
+    id: identity(event, at),
+    at,
+    sendingDomain: '',
+    sendingIp: '',
+    recipientDomain: domainOf(event.email),
+    campaign: campaignOf(rule, fieldsInText(event.Payload), event.customcampaign),
+  };
+  switch (kind) {
+    case 'bounced': {
+      const verdict = own(ERRORS, text(event.error)) ?? own(ERRORS, text(event.error_related_to));
+      const reply = text(event.comment);
+      // Said of each attempt that greylisting turned away, and the next one usually gets through.
+      if (verdict?.reason === 'greylist' && event.hard_bounce !== true) return { kind: 'deferred', ...fact, reply };
+      const bounceClass = event.hard_bounce === true ? 'hard' : (verdict?.class ?? 'soft');
+      return { kind, ...fact, reply, class: bounceClass, reason: verdict?.reason };
+    }
+    case 'suppressed':
+      return {
+        kind,
+        ...fact,
+        reason: own(NOT_TRIED, text(event.error)) ?? own(NOT_TRIED, text(event.error_related_to)) ?? 'other',
+      };
+    case 'opened':
+      return { kind, ...fact, by: 'person' };
+    case 'delivered':
+      return { kind, ...fact, seconds: undefined };
+    default:
+      return { kind, ...fact };
+  }
+}
+
+/**
+ * There is no id of the event. `MessageID` has more digits than a number holds, and loses its last ones; `Message_GUID` and
+ * `mj_message_id` are text.
+ */
+function identity(event: Fields, at: number): string {
+  const message = text(event.Message_GUID) || text(event.mj_message_id) || text(event.MessageID);
+  return `${text(event.event)} ${message} ${text(event.email)} ${at} ${text(event.url)}`;
+}

@@ -1,0 +1,482 @@
+/** Files that are rotated, truncated, copied and read by a program that dies: every line is committed once (src/tail.ts). */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { type Position, type Tail, type TailOptions, tail } from '../src/tail.ts';
+
+const INTERVAL = 4;
+let folder = '';
+
+beforeEach(() => {
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'tail-'));
+});
+afterEach(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A program that writes the log and the tools that rotate it, as a person would call them. */
+class Log {
+  file: string;
+  written: string[] = [];
+  #descriptor: number;
+  #next = 0;
+
+  constructor(name = 'mail.log') {
+    this.file = path.join(folder, name);
+    this.#descriptor = fs.openSync(this.file, 'a');
+  }
+
+  line(length = 20): string {
+    return `line ${String(this.#next++).padStart(6, '0')} ${'x'.repeat(length)}`;
+  }
+
+  write(count = 1, length = 20): void {
+    const lines = Array.from({ length: count }, () => this.line(length));
+    this.written.push(...lines);
+    fs.writeSync(this.#descriptor, lines.map((line) => `${line}\n`).join(''));
+  }
+
+  raw(text: string): void {
+    fs.writeSync(this.#descriptor, text);
+  }
+
+  /** .1 becomes .2 and so on: logrotate's way of naming. */
+  #shift(): string {
+    let last = 1;
+    while (fs.existsSync(`${this.file}.${last}`)) last++;
+    for (; last > 1; last--) fs.renameSync(`${this.file}.${last - 1}`, `${this.file}.${last}`);
+    return `${this.file}.1`;
+  }
+
+  rename(to = this.#shift()): void {
+    fs.renameSync(this.file, to);
+  }
+
+  /** The writer is told to open the path again. */
+  reopen(): void {
+    fs.closeSync(this.#descriptor);
+    this.#descriptor = fs.openSync(this.file, 'a');
+  }
+
+  copytruncate(to = this.#shift()): void {
+    fs.copyFileSync(this.file, to);
+    fs.truncateSync(this.file);
+  }
+
+  truncate(): void {
+    fs.truncateSync(this.file);
+  }
+
+  close(): void {
+    fs.closeSync(this.#descriptor);
+  }
+}
+
+/** What takes the lines: commits each run some time later together with its position, may refuse, may die. */
+class Ledger {
+  committed: string[] = [];
+  position: Position | undefined;
+  learned: string[] = [];
+  reports: string[] = [];
+  refuse = 0;
+  slow = false;
+  most = 0;
+  #running: Tail | undefined;
+  #life = 0;
+  #outstanding = 0;
+  #options: Partial<TailOptions>;
+  #path: string;
+
+  constructor(file: string, options: Partial<TailOptions> = {}) {
+    this.#path = file;
+    this.#options = options;
+  }
+
+  start(options: Partial<TailOptions> = {}): void {
+    const life = this.#life;
+    let last: Promise<void> = Promise.resolve();
+    let refusing = false;
+    this.#running = tail({
+      path: this.#path,
+      interval: INTERVAL,
+      start: this.position && (JSON.parse(JSON.stringify(this.position)) as Position),
+      learn: (chunk) => this.learned.push(...linesOf(chunk)),
+      report: (message) => this.reports.push(message),
+      deliver: (chunk, position) => {
+        if (this.#outstanding === 0) refusing = false;
+        this.most = Math.max(this.most, ++this.#outstanding);
+        const before = last;
+        const run = (async () => {
+          await before;
+          if (this.slow) await pause(1);
+          this.#outstanding--;
+          if (life !== this.#life) return; // killed: nobody hears of it
+          if (this.refuse > 0) {
+            this.refuse--;
+            refusing = true; // and all that is already on its way
+            throw new Error('the disk is full');
+          }
+          if (refusing) throw new Error('the disk is still full');
+          this.committed.push(...linesOf(chunk));
+          this.position = position;
+        })();
+        last = run.catch(() => {});
+        return run;
+      },
+      ...this.#options,
+      ...options,
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.#life++;
+    await this.#running?.stop();
+    this.#outstanding = 0;
+  }
+
+  async stop(): Promise<void> {
+    await this.#running?.stop();
+  }
+
+  /** Until it has committed as many lines as were written, and a little longer, so that one too many is seen. */
+  async settle(count: number): Promise<void> {
+    for (let i = 0; i < 2000 && this.committed.length < count; i++) await pause(INTERVAL);
+    await pause(INTERVAL * 6);
+  }
+}
+
+function linesOf(chunk: Buffer): string[] {
+  assert.ok(chunk.length === 0 || chunk.at(-1) === 10, 'a run ends with a newline');
+  return chunk.toString().split('\n').slice(0, -1);
+}
+
+interface Scene {
+  log: Log;
+  ledger: Ledger;
+  /** Waits until all that was written is committed. */
+  read(): Promise<void>;
+  restart(meanwhile: () => void): Promise<void>;
+}
+
+const scenes: [string, (scene: Scene) => Promise<void>][] = [
+  [
+    'a growing file',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.write(5);
+    },
+  ],
+  [
+    'a line that comes in two parts is delivered once, whole',
+    async ({ log, ledger, read }) => {
+      log.write(1);
+      await read();
+      const line = log.line();
+      log.raw(line.slice(0, 7));
+      await pause(INTERVAL * 5);
+      assert.equal(ledger.committed.length, 1);
+      log.raw(`${line.slice(7)}\n`);
+      log.written.push(line);
+    },
+  ],
+  [
+    'renamed and created again',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.write(2);
+      log.rename();
+      log.reopen();
+      log.write(4);
+    },
+  ],
+  [
+    'renamed, and the writer goes on in the old file for a while',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.rename();
+      fs.writeFileSync(log.file, '');
+      await pause(INTERVAL * 5);
+      log.write(4);
+      await pause(INTERVAL * 5);
+      log.reopen();
+      log.write(2);
+    },
+  ],
+  [
+    'renamed to a name with a date',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.write(2);
+      log.rename(`${log.file}-20261124`);
+      log.reopen();
+      log.write(4);
+    },
+  ],
+  [
+    'renamed to a name of its own while nobody reads',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        log.write(2);
+        log.rename(path.join(folder, 'kept'));
+        log.reopen();
+        log.write(4);
+      });
+    },
+  ],
+  [
+    'renamed three times while nobody reads',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        for (let i = 0; i < 3; i++) {
+          log.write(2);
+          log.rename();
+          log.reopen();
+        }
+        log.write(1);
+      });
+    },
+  ],
+  [
+    'renamed three times at once',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      for (let i = 0; i < 3; i++) {
+        log.write(2);
+        log.rename();
+        log.reopen();
+      }
+      log.write(1);
+    },
+  ],
+  [
+    'renamed, the new one stays empty, renamed again',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.rename();
+      log.reopen();
+      await pause(INTERVAL * 5);
+      log.rename();
+      log.reopen();
+      log.write(2);
+    },
+  ],
+  [
+    'truncated after all was read',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.truncate();
+      log.write(1);
+    },
+  ],
+  [
+    'truncated and at once longer than before',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.truncate();
+      log.write(10);
+    },
+  ],
+  [
+    'truncated and at once as long as before',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.truncate();
+      log.write(3);
+    },
+  ],
+  [
+    'truncated and longer than before while nobody reads',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        log.truncate();
+        log.write(10);
+      });
+    },
+  ],
+  [
+    'copied and truncated with unread lines',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.write(4);
+      log.copytruncate();
+      log.write(2);
+    },
+  ],
+  [
+    'copied and truncated, at once longer than before',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.write(4);
+      log.copytruncate();
+      log.write(20);
+    },
+  ],
+  [
+    'copied and truncated to a name with a date, while nobody reads',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        log.write(4);
+        log.copytruncate(`${log.file}-20261124`);
+        log.write(20);
+      });
+    },
+  ],
+  [
+    'copied and truncated twice',
+    async ({ log, read }) => {
+      log.write(3);
+      await read();
+      log.write(4);
+      log.copytruncate();
+      log.write(5);
+      log.copytruncate();
+      log.write(2);
+    },
+  ],
+  [
+    'copied and truncated, then renamed',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        log.write(4);
+        log.copytruncate();
+        log.write(5);
+        log.rename();
+        log.reopen();
+        log.write(2);
+      });
+    },
+  ],
+  [
+    'killed after a rotation and before the new file has a line',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      log.rename();
+      log.reopen();
+      await pause(INTERVAL * 6);
+      await restart(() => log.write(2));
+    },
+  ],
+  [
+    'many lines, several runs',
+    async ({ log }) => {
+      log.write(5000, 100);
+    },
+  ],
+];
+
+describe('every line once', () => {
+  for (const [title, play] of scenes) {
+    test(title, async () => {
+      const log = new Log();
+      const ledger = new Ledger(log.file, { chunkBytes: 4096 });
+      ledger.slow = true;
+      ledger.start();
+      const read = () => ledger.settle(log.written.length);
+      await play({
+        log,
+        ledger,
+        read,
+        restart: async (meanwhile) => {
+          await ledger.kill();
+          meanwhile();
+          ledger.start();
+        },
+      });
+      await read();
+      await ledger.stop();
+      log.close();
+      assert.deepEqual(ledger.committed, log.written);
+    });
+  }
+});
+
+test('any order of writing, rotating, refusing and dying', async () => {
+  const step = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        do: fc.constant('write' as const),
+        count: fc.integer({ min: 1, max: 60 }),
+        length: fc.integer({ min: 0, max: 300 }),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('half' as const), count: fc.integer({ min: 0, max: 3 }) }) },
+    { weight: 2, arbitrary: fc.constant({ do: 'rename' as const }) },
+    { weight: 2, arbitrary: fc.constant({ do: 'copytruncate' as const }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'truncate' as const }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'refuse' as const }) },
+    { weight: 2, arbitrary: fc.constant({ do: 'kill' as const }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 15 }) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+      fs.rmSync(folder, { recursive: true, force: true });
+      fs.mkdirSync(folder);
+      const log = new Log();
+      const ledger = new Ledger(log.file, { chunkBytes: 1024 });
+      ledger.slow = true;
+      log.write();
+      ledger.start();
+      await ledger.settle(1);
+      let half = '';
+      for (const one of steps) {
+        if (half !== '' && one.do !== 'wait') {
+          log.raw(`${half}\n`);
+          half = '';
+        }
+        if (one.do === 'write') log.write(one.count, one.length);
+        else if (one.do === 'half') {
+          const line = log.line();
+          log.written.push(line);
+          log.raw(line.slice(0, 5));
+          half = line.slice(5);
+        } else if (one.do === 'rename') {
+          log.rename();
+          log.reopen();
+        } else if (one.do === 'copytruncate') log.copytruncate();
+        else if (one.do === 'truncate') {
+          // whoever truncates without a copy loses what was not read
+          await ledger.settle(log.written.length);
+          log.truncate();
+        } else if (one.do === 'refuse') ledger.refuse = 1;
+        else if (one.do === 'kill') {
+          await ledger.kill();
+          ledger.start();
+        } else await pause(one.ms);
+      }
+      if (half !== '') log.raw(`${half}\n`);
+      await ledger.settle(log.written.length);
+      await ledger.kill();
+      log.close();
+      assert.deepEqual(ledger.committed, log.written);
+    }),
+    { numRuns: Number(process.env.TAIL_RUNS ?? 60) },
+  );
+});
