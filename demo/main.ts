@@ -8,7 +8,7 @@ import { type Occurrence, Plan } from './plan.ts';
 import { INCIDENTS, type Incident, type IncidentName } from './world.ts';
 
 const NAMES = Object.keys(INCIDENTS).join(', ');
-const USAGE = `node demo/main.ts --target=http://127.0.0.1:9871 --keys=DIR [options]
+const HELP = `node demo/main.ts --target=http://127.0.0.1:9871 --keys=DIR [options]
 
   --target=URL               where the exporter listens
   --keys=DIR                 key material, as written by: node demo/keys.ts DIR
@@ -84,6 +84,10 @@ function report(message: string): void {
 }
 
 async function main(argv: string[]): Promise<void> {
+  if (argv.includes('--help')) {
+    process.stdout.write(HELP);
+    return;
+  }
   const options = read(argv);
   const feed = new Feed(options, Date.now());
   const timer = setInterval(() => feed.tick(Date.now()), TICK_MS);
@@ -105,6 +109,6 @@ async function main(argv: string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+  console.error(`${error instanceof Error ? error.message : error}\n\n${HELP}`);
   process.exit(2);
 });

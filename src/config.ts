@@ -129,6 +129,10 @@ const top = z.strictObject({
     .default(10_000)
     .describe('How often Prometheus scrapes, default 10s: a new series is shown at 0 a little longer than that'),
   limits: limits.prefault({}).describe('What memory and senders are held to, see below'),
+  alerts: z
+    .strictObject({ auth })
+    .optional()
+    .describe("Alertmanager's webhook to /alerts, and with which credentials it comes"),
   sources: z
     .record(z.string(), z.unknown())
     .default({})
@@ -155,6 +159,8 @@ export interface ConfiguredSource {
 export interface Config {
   scrapeInterval: number;
   limits: z.infer<typeof limits>;
+  /** Who may post to /alerts; undefined closes it. */
+  alerts: Auth | undefined;
   sources: ConfiguredSource[];
 }
 
@@ -200,7 +206,7 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
     if (source) sources.push(source);
   }
   if (problems.found.length > 0 || !parsed) throw new ConfigError(problems.found);
-  return { scrapeInterval: parsed.scrape_interval, limits: parsed.limits, sources };
+  return { scrapeInterval: parsed.scrape_interval, limits: parsed.limits, alerts: parsed.alerts?.auth, sources };
 }
 
 /** So that mistakes in sources are told in the same breath as mistakes above them. */

@@ -178,7 +178,7 @@ export class RunningFeed {
   }
 }
 
-function permitted(auth: Auth, { headers }: Post): boolean {
+export function permitted(auth: Auth, { headers }: Post): boolean {
   if (auth === 'none') return true;
   return (
     basicMatches(headers, auth.basic) ||

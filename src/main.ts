@@ -1,8 +1,10 @@
 /** The command line becomes a running exporter; the only file that knows every stage. Flags in the manner of the Prometheus family. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Server as TlsServer } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
 import { type Config, ConfigError, loadConfig } from './config.ts';
@@ -12,6 +14,7 @@ import { Ledger } from './ledger.ts';
 import { Measurements } from './measurements.ts';
 import { ProgramMetrics, type ProgramState } from './registry.ts';
 import { createServer } from './server.ts';
+import { loadWebConfig, type WebConfig } from './web-config.ts';
 
 const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -29,6 +32,7 @@ const FLAGS = {
     what: `Configuration; default ${DEFAULT_CONFIG} where it exists, else none`,
   },
   'web.listen-address': { type: 'string', default: ':9871', what: 'Address to listen on, [HOST]:PORT' },
+  'web.config.file': { type: 'string', default: '', what: 'TLS and users, in the format of the exporter-toolkit' },
   'storage.path': {
     type: 'string',
     default: 'data',
@@ -96,11 +100,12 @@ async function main(): Promise<void> {
     return void process.stdout.write(`deliverability-exporter ${VERSION} (node ${process.versions.node})\n`);
   const file = flags['config.file'] || (existsSync(DEFAULT_CONFIG) ? DEFAULT_CONFIG : '');
   const config = await loadConfig(file);
+  const web = loadWebConfig(flags['web.config.file']);
   if (flags['check-config'])
     return void process.stdout.write(
       `${file || 'no configuration file: the defaults'}: good, ${config.sources.length} sources\n`,
     );
-  const exporter = new Exporter(flags, file, config);
+  const exporter = new Exporter(flags, file, config, web);
   await exporter.start();
 }
 
@@ -110,15 +115,17 @@ class Exporter {
   private readonly file: string;
   private readonly log: Logger;
   private config: Config;
+  private web: WebConfig;
   private server: Server | undefined;
   private intake: Intake | undefined;
   private ledger: Ledger | undefined;
   private stopping = false;
 
-  constructor(flags: Flags, file: string, config: Config) {
+  constructor(flags: Flags, file: string, config: Config, web: WebConfig) {
     this.flags = flags;
     this.file = file;
     this.config = config;
+    this.web = web;
     this.log = logger(flags);
   }
 
@@ -144,7 +151,11 @@ class Exporter {
     await adopt(config);
     const reload = async (): Promise<void> => {
       try {
+        const web = loadWebConfig(this.flags['web.config.file']);
         await adopt(await loadConfig(this.file));
+        // Users change at once; a listening socket keeps its certificate until it is told of the new one.
+        this.web = web;
+        if (web.tls && this.server instanceof TlsServer) this.server.setSecureContext(web.tls);
         Object.assign(state, { reloadSuccessful: true, reloadedAt: Date.now() / 1000 });
         log.info({ file: this.file, sources: intake.feeds.size }, 'configuration reloaded');
       } catch (error) {
@@ -158,6 +169,7 @@ class Exporter {
     };
     const app = createServer({
       config: () => this.config,
+      web: () => this.web,
       intake,
       ledger,
       measurements,
@@ -168,11 +180,16 @@ class Exporter {
       ready: () => !this.stopping,
       now: Date.now,
     });
-    this.server = createHttpServer(
-      // A sender that dawdles is cut off: headers in 10 s, a whole post in 60 s.
-      { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 75_000, connectionsCheckingInterval: 2_000 },
-      app,
-    );
+    // A sender that dawdles is cut off: headers in 10 s, a whole post in 60 s.
+    const patience = {
+      headersTimeout: 10_000,
+      requestTimeout: 60_000,
+      keepAliveTimeout: 75_000,
+      connectionsCheckingInterval: 2_000,
+    };
+    this.server = this.web.tls
+      ? createHttpsServer({ ...this.web.tls, ...patience }, app)
+      : createHttpServer(patience, app);
     this.server.maxConnections = 10_000;
     await this.listen(this.server);
     process.on('SIGHUP', () => void reload().catch(() => {}));

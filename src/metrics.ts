@@ -331,6 +331,11 @@ export const COUNTERS = {
     'Posts to hooks and the push API, by how they were answered; unknown sources count as source="unknown".',
     ['source', 'outcome'],
   ),
+  alerts: gauge(
+    'deliverability_exporter_alerts_received_total',
+    'Alerts that Alertmanager posted, repeats included, by status.',
+    ['status'],
+  ),
   commits: gauge('deliverability_exporter_ledger_commits_total', 'Commits of the ledger, by outcome.', ['outcome']),
   folded: gauge(
     'deliverability_exporter_label_values_folded_total',

@@ -19,6 +19,7 @@ export class ProgramMetrics {
   readonly registry = new Registry();
   private readonly posts: Counter<'source' | 'outcome'>;
   private readonly logProblems: Counter<'source'>;
+  private readonly alerts: Counter<'status'>;
 
   constructor(ledger: Ledger, measurements: Measurements, state: ProgramState, now: () => number) {
     const { registry } = this;
@@ -50,6 +51,8 @@ export class ProgramMetrics {
     for (const name of MISNAMED) registry.removeSingleMetric(name);
     this.posts = counter(COUNTERS.posts);
     this.logProblems = counter(COUNTERS.logProblems);
+    this.alerts = counter(COUNTERS.alerts);
+    for (const status of ['firing', 'resolved']) this.alerts.inc({ status }, 0);
     this.mirror(counter(COUNTERS.commits), 'outcome', () => Object.entries(ledger.commits));
     this.mirror(counter(COUNTERS.folded), 'label', () => Object.entries(ledger.series.folded));
     gauge(GAUGES.buildInfo, (set) => set(1, { version: state.version, node: process.versions.node }));
@@ -73,6 +76,10 @@ export class ProgramMetrics {
 
   post(source: string, outcome: Outcome): void {
     this.posts.inc({ source, outcome });
+  }
+
+  alert(status: string): void {
+    this.alerts.inc({ status });
   }
 
   logProblem(source: string): void {

@@ -34,6 +34,13 @@ export function width(variant: number): number {
   return type === 'histogram' ? buckets.length + 2 : 1;
 }
 
+/** Which label is folded once there are this many times `members` members. */
+const GIVEN_UP = [
+  ['campaign', 1],
+  ['sending_ip', 1],
+  ['sending_domain', 2],
+] as const;
+
 type Tree = Map<string, Tree | Member>;
 
 export class SeriesStore {
@@ -150,15 +157,13 @@ export class SeriesStore {
       const label = labels[i]!;
       if (isFree(label) && !this.hasRoom(label, value)) this.fold(values, i, label);
     });
-    if (this.members[scope] >= this.caps.members) {
-      // The product of labels that are each under their caps can still be large: give up the finest label first.
-      for (const label of ['campaign', 'sending_ip', 'sending_domain'] as const) {
-        const i = (labels as readonly string[]).indexOf(label);
-        if (i >= 0 && !find(this.trees[scope], values)) this.fold(values, i, label);
-      }
+    // The product of labels that are each under their caps can still be large: give up the finest label first.
+    for (const [label, times] of GIVEN_UP) {
+      const i = (labels as readonly string[]).indexOf(label);
+      const full = i >= 0 && this.members[scope] >= this.caps.members * times;
+      if (full && !find(this.trees[scope], values)) this.fold(values, i, label);
     }
     const existing = find(this.trees[scope], values);
-    // A spelling that is kept under its own name may be cached under it; a folded or cleaned one must not take room.
     const member = existing ?? this.place(scope, values, values);
     if (!existing) for (const variant of zeroVariants(scope, gives)) this.touch(this.create(member, variant, born));
     return member;

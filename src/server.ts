@@ -4,9 +4,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { constants, createGzip } from 'node:zlib';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
+import { parseAlerts } from './alert.ts';
 import type { Config } from './config.ts';
 import { CONTENT_TYPE, exposition, negotiate, openMetrics } from './exposition.ts';
-import type { Intake, RunningFeed } from './intake.ts';
+import { type Intake, permitted, type RunningFeed } from './intake.ts';
 import { Busy, type Ledger } from './ledger.ts';
 import type { Measurements } from './measurements.ts';
 import type { Outcome } from './metrics.ts';
@@ -14,9 +15,11 @@ import { landingPage } from './page.ts';
 import type { ProgramMetrics } from './registry.ts';
 import { Malformed, type Post } from './source.ts';
 import { parseMeasurements } from './sources/push.ts';
+import { gate, type WebConfig } from './web-config.ts';
 
 export interface Parts {
   config: () => Config;
+  web: () => WebConfig;
   intake: Intake;
   ledger: Ledger;
   measurements: Measurements;
@@ -108,6 +111,22 @@ export function createServer(parts: Parts): Express {
     );
     answer(response, metrics, 'accepted', '', [...invalid, ...refused]);
   });
+
+  app.post('/alerts', body, (request, response) => {
+    const { alerts: auth } = parts.config();
+    if (auth === undefined)
+      return void response.status(404).type('text').send('alerts are not taken: set `alerts` in the configuration\n');
+    if (!permitted(auth, postOf(request)))
+      return void response.status(401).type('text').send('credentials do not fit\n');
+    for (const { status, labels } of parseAlerts(postOf(request).body)) {
+      metrics.alert(status);
+      log.info({ status, alert: labels.alertname, severity: labels.severity }, 'alert received');
+    }
+    response.status(200).end();
+  });
+
+  // What comes below is for people and scrapers; what posts events, above, has credentials of its own.
+  app.use(gate(parts.web));
 
   app.get('/metrics', (request, response) => scrape(request, response, parts));
   app.get('/-/healthy', (_request, response) => void response.type('text').send('healthy\n'));

@@ -159,7 +159,8 @@ async function debianSource(suite: string): Promise<string> {
     ?.split(' ')[2];
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   const signed = existsSync(keyring) ? `[signed-by=${keyring}] ` : '';
-  return `deb ${signed}${mirror ?? 'http://deb.debian.org/debian'} ${suite} main\n`;
+  if (mirror === undefined) throw new Error('apt-get knows no mirror of Debian; name one in /etc/apt/sources.list');
+  return `deb ${signed}${mirror} ${suite} main\n`;
 }
 
 /** A package may still say /lib where the machine has /usr/lib. */

@@ -3,7 +3,17 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createPublicKey, createVerify } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -310,6 +320,9 @@ describe('a run', () => {
       assert.equal(status, 2);
       assert.match(err, /--incident=NAME/);
     }
+    const { status, out } = await demo('--help').ended;
+    assert.equal(status, 0);
+    assert.match(out, /--incident=NAME/);
   });
 });
 
@@ -528,10 +541,14 @@ describe('the world', () => {
 });
 
 describe('keys and configurations', () => {
-  it('key material is made for the run, readable by its owner alone, and kept when it is there', () => {
-    for (const name of ['sendgrid.key', 'sendgrid.pub', 'kumo.token', 'push.token', 'vector.password']) {
-      assert.equal(statSync(join(dir, name)).mode & 0o077, 0, name);
-    }
+  it('key material is made for the run, in a directory that is its owner’s alone, and kept when it is there', () => {
+    assert.equal(statSync(dir).mode & 0o077, 0);
+    assert.equal(statSync(join(dir, 'sendgrid.key')).mode & 0o077, 0);
+    const open = join(dir, 'open');
+    mkdirSync(open);
+    chmodSync(open, 0o755);
+    assert.throws(() => writeKeys(open), /chmod 700/);
+    assert.deepEqual(readdirSync(open), []);
     const before = readFileSync(join(dir, 'sendgrid.key'), 'utf8');
     writeKeys(dir);
     assert.equal(readFileSync(join(dir, 'sendgrid.key'), 'utf8'), before);
