@@ -63,7 +63,7 @@ export const STREAMS: readonly Stream[] = [
     domain: 'offers.example.org',
     share: 0.16,
     ips: [
-      ['203.0.113.30', 1],
+      ['203.0.113.30', 5],
       ['203.0.113.31', 1],
     ],
     campaigns: [
@@ -282,13 +282,13 @@ export const INCIDENTS = {
     complaints: { share: 0.06, median: 30 },
     inbox: 0.7,
   },
-  /** One provider has put one address on its list. */
+  /** One provider has put one address on its list, the one that most of the domain's mail leaves from. */
   provider_block: {
     issue_type: 'high_bounce_rate',
     domain: 'offers.example.org',
     ip: '203.0.113.30',
     family: 'microsoft',
-    volume: 1,
+    volume: 1.5,
     fault: { name: 'blocklist', share: 0.97 },
   },
   /** Everybody puts us off; what gets through is late. */
