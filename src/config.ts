@@ -235,7 +235,8 @@ async function configure(name: string, raw: unknown, problems: Problems): Promis
     { type: name, ...Object.fromEntries(keys.filter(([key]) => COMMON.includes(key))) },
     path,
   );
-  const type = shared?.type ?? name;
+  const written = (raw as { type?: unknown } | null)?.type;
+  const type = typeof written === 'string' ? written : name;
   if (!sourceTypes().includes(type)) {
     problems.add(
       shared?.type === name ? path : [...path, 'type'],

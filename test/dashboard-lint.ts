@@ -174,7 +174,7 @@ const DASHBOARD_RULES: Record<string, PerDashboard> = {
   'uneditable-dashboard': ({ editable }) => must(editable === false, 'it is editable'),
 };
 
-const known = new Set(Object.values(units));
+const known = new Set<unknown>(Object.values(units));
 const PANEL_RULES: Record<string, PerPanel> = {
   'panel-datasource-rule': ({ datasource }) => must(chosen(datasource?.uid), 'it does not use the chosen data source'),
   'panel-title-description-rule': ({ title, description }) =>
@@ -182,7 +182,7 @@ const PANEL_RULES: Record<string, PerPanel> = {
   'panel-units-rule': ({ fieldConfig }) => {
     const set = fieldConfig?.overrides.flatMap(({ properties }) => properties).filter(({ id }) => id === 'unit') ?? [];
     const all = [fieldConfig?.defaults.unit, ...set.map(({ value }) => value)];
-    return all.flatMap((unit) => must(known.has(String(unit)), `${unit} is no unit of Grafana`));
+    return all.flatMap((unit) => must(known.has(unit), `${unit} is no unit of Grafana`));
   },
   'panel-no-targets-rule': ({ targets }) => must((targets ?? []).length > 0, 'it asks nothing'),
 };

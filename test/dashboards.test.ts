@@ -98,7 +98,7 @@ test('every rule finds its defect', () => {
   for (const rule of RULES) {
     const broken = structuredClone(OVERVIEW);
     const panel = panelsOf(broken)[0]!;
-    DEFECTS[rule]!(broken, panel, panel.targets?.[0]!);
+    DEFECTS[rule]!(broken, panel, panel.targets![0]!);
     assert.notDeepEqual(messages(broken, rule), messages(OVERVIEW, rule), rule);
   }
 });
@@ -220,9 +220,10 @@ test('provisioning finds the dashboards and knows how often Prometheus scrapes',
 
 // --- With a real Prometheus ----------------------------------------------------------------------------------------------
 
-/** Panel id → why it may be empty on the demo's day. */
-const MAY_BE_EMPTY: Record<number, string> = {
-  53: 'Everything that the demo tells is new, known and valid.',
+/** Panel id and query → why it may be empty on the demo's day. */
+const MAY_BE_EMPTY: Record<string, string> = {
+  '51 refused': 'Every post of the demo is genuine and well formed.',
+  '53 A': 'Everything that the demo tells is new, known and valid.',
 };
 
 const VARIABLES = ['sending_domain', 'sending_ip', 'provider', 'source'] as const;
@@ -267,7 +268,9 @@ const exprOf = (id: number, refId: string): string =>
     .targets!.find((target) => target.refId === refId)!.expr!;
 
 test('with a day of the demo', async (t) => {
-  const day = await demoDay(6);
+  // Prometheus keeps its blocks by two hours: from one border to another there are fewest of them to fill.
+  const border = Math.floor(Date.now() / 7_200_000) * 7200;
+  const day = await demoDay(4, border);
   t.after(() => day.stop());
   // The past holds a bounce storm at news.example.com from 15 % of it on, for half an hour.
   const storm = day.start + 0.15 * (day.end - day.start) + 25 * 60;
@@ -278,7 +281,7 @@ test('with a day of the demo', async (t) => {
       for (const { refId, expr, instant } of panel.targets ?? []) {
         assert.ok(parseable(expr!) !== '');
         const found = instant ? await at(day, expr!, storm) : await over(day, expr!);
-        if (found.length === 0 && !(panel.id in MAY_BE_EMPTY))
+        if (found.length === 0 && !(`${panel.id} ${refId}` in MAY_BE_EMPTY))
           empty.push(`${panel.title} ${refId}: ${filled(expr!, day)}`);
       }
     }
@@ -344,8 +347,8 @@ test('with a day of the demo', async (t) => {
   });
 
   await t.test('before the storm all is fine', async () => {
-    const [fine] = await at(day, exprOf(1, 'A'), storm - 40 * 60);
+    const [fine] = await at(day, exprOf(1, 'A'), storm - 30 * 60);
     assert.equal(fine?.value?.[1], '0');
-    assert.deepEqual(await at(day, exprOf(5, 'state'), storm - 40 * 60), []);
+    assert.deepEqual(await at(day, exprOf(5, 'state'), storm - 30 * 60), []);
   });
 });
