@@ -156,11 +156,7 @@ export function startExporter({ program, config, directory, port = 0, watch = []
 }
 
 /** Any program that logs JSON lines and among them one with msg "listening" and its address. */
-export async function start(
-  program: string,
-  args: readonly string[],
-  node: readonly string[] = [],
-): Promise<Measured> {
+export async function start(program: string, args: readonly string[], node: readonly string[] = []): Promise<Measured> {
   const child = track(
     spawn(process.execPath, [...node, program, ...args], { stdio: ['ignore', 'inherit', 'pipe', 'ipc'] }),
   );
@@ -168,7 +164,8 @@ export async function start(
   const port = await new Promise<number>((resolve, reject) => {
     createInterface({ input: child.stderr! }).on('line', (line) => {
       if (said.length < 100) said.push(line);
-      if (line.includes('"listening"')) resolve(Number((JSON.parse(line) as { address: string }).address.split(':')[1]));
+      if (line.includes('"listening"'))
+        resolve(Number((JSON.parse(line) as { address: string }).address.split(':')[1]));
     });
     child.once('exit', () => setImmediate(() => reject(new Error(`${program} ended:\n${said.join('\n')}`))));
   });

@@ -5,7 +5,18 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { configuration, flags, folder, type Measured, machine, median, pause, round, start, startExporter } from './exporter.ts';
+import {
+  configuration,
+  flags,
+  folder,
+  type Measured,
+  machine,
+  median,
+  pause,
+  round,
+  start,
+  startExporter,
+} from './exporter.ts';
 import { Generator, makeSeries, newKeys, type Outcome, type Run } from './load.ts';
 import { STAGES, type Stages, stages } from './stages.ts';
 
@@ -113,11 +124,17 @@ function line(batch: number, mode: string, all: Figures[], more: object): void {
       ...more,
       mode,
       runs: all.length,
-      core_share: round(of((f) => f.cpu / f.seconds), 2),
+      core_share: round(
+        of((f) => f.cpu / f.seconds),
+        2,
+      ),
       ack_max_ms: round(of((f) => f.max)),
       scrape_ms: round(median(all.flatMap((f) => f.scrapes))),
       refused: all.reduce((n, f) => n + f.refused, 0),
-      generator_core_share: round(of((f) => f.generator_cpu_s / f.seconds), 2),
+      generator_core_share: round(
+        of((f) => f.generator_cpu_s / f.seconds),
+        2,
+      ),
       machine: machine(),
     })}\n`,
   );

@@ -9,11 +9,18 @@ const LINE = /^([A-Za-z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 
 function labelsOf(text: string): Record<string, string> {
-  return Object.fromEntries([...text.matchAll(LABEL)].map(([, name, value]) => [name!, JSON.parse(`"${value}"`) as string]));
+  return Object.fromEntries(
+    [...text.matchAll(LABEL)].map(([, name, value]) => [name!, JSON.parse(`"${value}"`) as string]),
+  );
 }
 
 /** The load has no delivery times, so every histogram stands at zero. */
-function fill(name: string, help: string, type: string, lines: readonly (readonly [name: string, labels: string, value: number])[]): void {
+function fill(
+  name: string,
+  help: string,
+  type: string,
+  lines: readonly (readonly [name: string, labels: string, value: number])[],
+): void {
   const labelNames = Object.keys(labelsOf(lines[0]?.[1] ?? '')).filter((l) => l !== 'le');
   const definition = { name, help, labelNames, registers: [registry] };
   if (type === 'histogram') {
@@ -33,7 +40,12 @@ for (const family of readFileSync(process.argv[2]!, 'utf8').split('# HELP ').sli
   const name = head.slice(0, head.indexOf(' '));
   help = head.slice(name.length + 1);
   const lines = rest.map((line) => LINE.exec(line)).filter((match) => match !== null);
-  fill(name, help, kind.split(' ')[3]!, lines.map(([, n, labels, value]) => [n!, labels ?? '', Number(value)] as const));
+  fill(
+    name,
+    help,
+    kind.split(' ')[3]!,
+    lines.map(([, n, labels, value]) => [n!, labels ?? '', Number(value)] as const),
+  );
 }
 
 const server = createServer(async (_request, response) => {

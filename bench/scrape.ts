@@ -5,7 +5,18 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configuration, flags, folder, type Measured, machine, median, pause, round, start, startExporter } from './exporter.ts';
+import {
+  configuration,
+  flags,
+  folder,
+  type Measured,
+  machine,
+  median,
+  pause,
+  round,
+  start,
+  startExporter,
+} from './exporter.ts';
 import { makeSeries, newKeys } from './load.ts';
 import type { Watched } from './watch.ts';
 

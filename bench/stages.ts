@@ -45,7 +45,9 @@ export async function stages(keys: Keys, batch: number): Promise<Stages> {
   const feed: Feed = { name: 'sendgrid', gives: sendgrid.gives, sendingDomain: '', sendingIp: '' };
   const hasher = await createHasher();
   const results: Record<string, number[]> = {};
-  const note = (stage: string, value: number): void => void (results[stage] ??= []).push(value);
+  const note = (stage: string, value: number): void => {
+    results[stage] = [...(results[stage] ?? []), value];
+  };
 
   for (let round = 0; round <= ROUNDS; round++) {
     const sample: Sample = { posts: [], parsed: [], events: [] };

@@ -3,9 +3,9 @@
  * receiver in the place of people, and the demo feed. Only addresses, ports and paths are rewritten, into copies.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseDocument, visit } from 'yaml';
 import { writeKeys } from '../demo/keys.ts';
 import { PARTS, type PartName } from './parts.ts';
@@ -103,16 +103,16 @@ async function localAddresses(receiver: Receiver): Promise<Record<string, string
 }
 
 /** A shipped file with addresses and paths of this machine, in a folder of its own. */
-function localCopy(file: string, directory: string, secrets: string, addresses: Record<string, string>): string {
-  const document = parseDocument(readFileSync(join(ROOT, file), 'utf8'));
+export function localCopy(file: string, directory: string, secrets: string, addresses: Record<string, string>): string {
+  const shipped = resolve(ROOT, file);
+  const document = parseDocument(readFileSync(shipped, 'utf8'));
   visit(document, {
     Scalar(key, node) {
       if (key === 'key' || typeof node.value !== 'string') return;
-      node.value = local(node.value, dirname(join(ROOT, file)), secrets, addresses);
+      node.value = local(node.value, dirname(shipped), secrets, addresses);
     },
   });
-  const copy = join(directory, file);
-  mkdirSync(dirname(copy), { recursive: true });
+  const copy = join(directory, basename(file));
   writeFileSync(copy, document.toString());
   return copy;
 }
@@ -146,7 +146,7 @@ function filled(file: string, directory: string, values: Record<string, string>)
     /\$\{(\w+)\}/g,
     (written, name: string) => values[name] ?? written,
   );
-  const copy = join(directory, 'exporter.yml');
+  const copy = join(directory, basename(file));
   writeFileSync(copy, text);
   return copy;
 }

@@ -128,7 +128,7 @@ for (const name of ['amtool', 'amtool-next'] as const) {
   test(`${name} accepts the template in receivers that people add, and renders it`, async (t) => {
     const dir = folder(t);
     const config = shipped();
-    config.receivers[1]!['email_configs'] = [
+    config.receivers[1]!.email_configs = [
       {
         to: 'ops@example.com',
         from: 'alerts@example.com',
@@ -136,7 +136,7 @@ for (const name of ['amtool', 'amtool-next'] as const) {
         text: '{{ template "deliverability.text" . }}',
       },
     ];
-    config.receivers[1]!['slack_configs'] = [
+    config.receivers[1]!.slack_configs = [
       {
         api_url_file: '/run/secrets/slack.url',
         title: '{{ template "deliverability.title" . }}',

@@ -1,8 +1,8 @@
 /** docker-compose.yml against a parser of Compose, against the local stack's own table, and against the files that it mounts. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { writeKeys } from '../demo/keys.ts';
@@ -34,21 +34,19 @@ interface Compose {
 const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as Compose;
 const services = Object.entries(compose.services);
 
-test('Compose itself reads it', async () => {
-  const read = execFileSync(await tool('docker-compose'), ['-f', 'docker-compose.yml', 'config'], {
-    encoding: 'utf8',
-    stdio: 'pipe',
-  });
-  assert.deepEqual(Object.keys((parse(read) as Compose).services).sort(), services.map(([name]) => name).sort());
-  assert.throws(() =>
-    execFileSync(
-      'sh',
-      ['-c', `sed 's/read_only/reed_only/' docker-compose.yml | "$0" -f - config -q`, DOCKER_COMPOSE],
-      { stdio: 'pipe' },
-    ),
-  );
+const dockerCompose = await tool('docker-compose');
+
+/** `docker-compose config` of a file: it needs no engine. */
+function composed(text: string): Compose {
+  const options = { encoding: 'utf8', stdio: 'pipe', input: text } as const;
+  return parse(execFileSync(dockerCompose, ['-f', '-', 'config'], options)) as Compose;
+}
+
+test('Compose itself reads it, and would refuse a key that it does not know', () => {
+  const text = readFileSync('docker-compose.yml', 'utf8');
+  assert.deepEqual(Object.keys(composed(text).services).sort(), Object.keys(compose.services).sort());
+  assert.throws(() => composed(text.replace('read_only', 'reed_only')), /reed_only/);
 });
-const DOCKER_COMPOSE = await tool('docker-compose');
 
 for (const [name, service] of services) {
   test(`${name}: hardened, health-checked, pinned, on loopback only`, () => {
@@ -108,7 +106,8 @@ test('every secret is declared, and written by the command that the file names',
     assert.equal(file, `./secrets/${name}`);
     assert.ok(existsSync(join(directory, name)), `node demo/keys.ts writes ${name}`);
   }
-  const ignored = execFileSync('git', ['check-ignore', 'secrets/push.token'], { encoding: 'utf8' });
+  assert.match(readFileSync('.gitignore', 'utf8'), /^secrets\/$/m);
+});
   assert.match(ignored, /secrets/);
 });
 
@@ -145,4 +144,43 @@ test('Grafana reads what is mounted: provisioning and dashboards', () => {
     providers: { options: { path: string } }[];
   };
   assert.equal(provider.providers[0]!.options.path, inside('./dashboards'));
+});
+
+test('every service that a configuration speaks to is there, at the port that it listens on', () => {
+  const speaking = ['prometheus/prometheus.yml', 'alertmanager/alertmanager.yml', 'grafana/provisioning/datasources'];
+  const files = speaking.flatMap((path) => (path.endsWith('.yml') ? [path] : readdirSync(path).map((f) => join(path, f))));
+  // Who stands for people is the operator's to name; no part of this deployment.
+  const theirs = ['people:8080', 'deadman:8080'];
+  const spoken = files.flatMap((file) => {
+    const text = JSON.stringify(parse(readFileSync(file, 'utf8')));
+    return [...text.matchAll(/"(?:http:\/\/)?([a-z]+:\d+)[/"]/g)].map(([, host]) => host!);
+  });
+  const here = Object.entries(PARTS).map(([name, { port }]) => `${name}:${port}`);
+  assert.deepEqual([...new Set(spoken)].sort(), [...here, ...theirs].sort());
+});
+
+test('the rules that Prometheus is told of are mounted where it looks', () => {
+  const { volumes } = compose.services.prometheus!;
+  const { rule_files } = parse(readFileSync('prometheus/prometheus.yml', 'utf8')) as { rule_files: string[] };
+  assert.deepEqual(rule_files.map((glob) => posix.join('/etc/prometheus', glob)), ['/etc/rules/*.yml']);
+  assert.ok(volumes.includes('./prometheus:/etc/prometheus:ro') && volumes.includes('./rules:/etc/rules:ro'));
+  assert.ok(readdirSync('rules').some((file) => file.endsWith('.yml')));
+});
+
+for (const promtool of ['promtool', 'promtool-next'] as const) {
+  test(`${promtool} finds nothing in prometheus.yml, nor in the rules that it names`, async () => {
+    const program = await tool(promtool);
+    const checked = spawnSync(program, ['check', 'config', 'prometheus/prometheus.yml'], { encoding: 'utf8' });
+    assert.equal(checked.status, 0, checked.stdout + checked.stderr);
+    assert.match(checked.stdout, /Checking .*bounces\.yml/);
+    assert.doesNotMatch(checked.stdout + checked.stderr, /FAILED|lint error|warn/i);
+  });
+}
+
+test('the image is built from what is there, and from nothing else', () => {
+  const dockerfile = readFileSync('Dockerfile', 'utf8');
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files]) => files!.split(' '));
+  const let_in = readFileSync('.dockerignore', 'utf8').split('\n').filter((line) => line.startsWith('!'));
+  assert.deepEqual(copied.sort(), let_in.map((line) => line.slice(1)).sort());
+  for (const file of copied) assert.ok(existsSync(file), file);
 });

@@ -206,7 +206,7 @@ test('provisioning finds the dashboards and knows how often Prometheus scrapes',
   const { global } = parse(read('prometheus/prometheus.yml')) as { global: { scrape_interval: string } };
   const prometheus = datasources.filter(({ type }) => type === 'prometheus');
   assert.deepEqual(
-    prometheus.map(({ url, jsonData }) => [url, jsonData['timeInterval']]),
+    prometheus.map(({ url, jsonData }) => [url, jsonData.timeInterval]),
     [['http://prometheus:9090', global.scrape_interval]],
   );
   const { providers } = parse(read('grafana/provisioning/dashboards/deliverability.yaml')) as {
@@ -214,7 +214,7 @@ test('provisioning finds the dashboards and knows how often Prometheus scrapes',
   };
   assert.deepEqual(
     providers.map(({ options }) => options.path),
-    ['/var/lib/grafana/dashboards'],
+    ['/etc/grafana/dashboards'],
   );
 });
 
@@ -248,7 +248,7 @@ interface Series {
 async function ask(day: DemoDay, path: string, parameters: Record<string, string>): Promise<Series[]> {
   const answer = await fetch(`${day.url}/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(parameters) });
   const body = (await answer.json()) as { status: string; error?: string; data?: { result: Series[] } };
-  assert.equal(body.status, 'success', `${body.error}: ${parameters['query']}`);
+  assert.equal(body.status, 'success', `${body.error}: ${parameters.query}`);
   return body.data!.result;
 }
 
@@ -302,7 +302,7 @@ test('with a day of the demo', async (t) => {
       for (const { expr, instant } of panel.targets ?? [])
         await (instant ? at(day, expr!, storm, chosen) : over(day, expr!, chosen));
     }
-    const names = (await at(day, exprOf(6, 'mail'), storm, chosen)).map(({ metric }) => metric['sending_domain']);
+    const names = (await at(day, exprOf(6, 'mail'), storm, chosen)).map(({ metric }) => metric.sending_domain);
     assert.deepEqual(names, ['news.example.com']);
   });
 
@@ -321,19 +321,19 @@ test('with a day of the demo', async (t) => {
     const number = (series: Series | undefined) => Number(series?.value?.[1] ?? series?.values?.at(-1)?.[1]);
     assert.equal(number((await at(day, exprOf(1, 'A'), storm))[0]), 5, 'critical');
     const tile = new Map(
-      (await at(day, exprOf(2, 'A'), storm)).map((series) => [series.metric['sending_domain'], number(series)]),
+      (await at(day, exprOf(2, 'A'), storm)).map((series) => [series.metric.sending_domain, number(series)]),
     );
     assert.deepEqual([...tile.keys()].sort(), ['All mail', 'news.example.com']);
     assert.ok(tile.get('news.example.com')! > 0.3);
     const [steps] = await at(day, exprOf(2, 'limits'), storm);
-    assert.deepEqual([steps?.metric['step1'], steps?.metric['step2'], steps?.metric['step3']], ['0', '0.05', '0.1']);
+    assert.deepEqual([steps?.metric.step1, steps?.metric.step2, steps?.metric.step3], ['0', '0.05', '0.1']);
     const alerts = (await at(day, exprOf(5, 'state'), storm)).map(({ metric }) => [
-      metric['alertname'],
-      metric['where']?.trim(),
+      metric.alertname,
+      metric.where?.trim(),
     ]);
     assert.deepEqual(alerts, [['EmailBounceRateHigh', 'news.example.com']]);
     const states = new Map(
-      (await at(day, exprOf(6, 'state'), storm)).map((series) => [series.metric['sending_domain'], number(series)]),
+      (await at(day, exprOf(6, 'state'), storm)).map((series) => [series.metric.sending_domain, number(series)]),
     );
     assert.equal(states.get('news.example.com'), 5);
     assert.equal(states.get('shop.example.net'), 0);
@@ -341,7 +341,7 @@ test('with a day of the demo', async (t) => {
     assert.ok(
       marks.some(
         ({ metric, values }) =>
-          metric['sending_domain'] === 'news.example.com' && values!.some(([time]) => Math.abs(time - storm) <= 120),
+          metric.sending_domain === 'news.example.com' && values!.some(([time]) => Math.abs(time - storm) <= 120),
       ),
     );
   });

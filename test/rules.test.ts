@@ -103,7 +103,7 @@ function firing(one: Case): string[] {
     return value === 1 && label('alertstate') === 'firing' ? [`${label('alertname')} ${label('severity')}`] : [];
   });
   const expected = (one.alert_rule_test ?? []).flatMap(({ alertname, exp_alerts }) =>
-    (exp_alerts ?? []).map(({ exp_labels }) => `${alertname} ${exp_labels['severity']}`),
+    (exp_alerts ?? []).map(({ exp_labels }) => `${alertname} ${exp_labels.severity}`),
   );
   return [...seen, ...expected];
 }
@@ -137,7 +137,7 @@ test('every alert has a case in which each severity fires, is silent, has little
   assert.deepEqual(missing, []);
   const fired = new Set(cases.filter(({ name }) => / fires:/.test(name)).flatMap(firing));
   assert.deepEqual(
-    alerts.map(({ alert, labels }) => `${alert} ${labels?.['severity']}`).filter((one) => !fired.has(one)),
+    alerts.map(({ alert, labels }) => `${alert} ${labels?.severity}`).filter((one) => !fired.has(one)),
     [],
   );
   assert.deepEqual(
@@ -191,7 +191,7 @@ test('no two thresholds are for the same', () => {
 test('the defaults beside the alerts are those of thresholds.yml, and every threshold has one', () => {
   const shipped = new Map(
     rulesOf(read('rules/thresholds.yml')).map(({ record, expr, labels }) => [
-      `${record} ${labels?.['severity'] ?? ''}`,
+      `${record} ${labels?.severity ?? ''}`,
       Number(/^vector\((.*)\)$/.exec(expr)![1]),
     ]),
   );
@@ -234,23 +234,23 @@ const ANNOTATIONS = ['summary', 'description', 'recommended_actions', 'dashboard
 
 test('alerts carry the labels that routing needs, and nothing that changes while they fire', () => {
   for (const { alert, labels = {} } of alerts) {
-    assert.ok(SEVERITIES.includes(labels['severity']!), alert);
-    if (alert!.startsWith('Email')) assert.ok(ISSUE_TYPES.includes(labels['issue_type']!), alert);
-    else assert.equal(labels['issue_type'], undefined, `${alert} is not about mail`);
+    assert.ok(SEVERITIES.includes(labels.severity!), alert);
+    if (alert!.startsWith('Email')) assert.ok(ISSUE_TYPES.includes(labels.issue_type!), alert);
+    else assert.equal(labels.issue_type, undefined, `${alert} is not about mail`);
     assert.doesNotMatch(JSON.stringify(labels), /\{\{/, `${alert}: a label that is a template changes`);
   }
 });
 
 test('an issue has one alert name, and an alert name one issue: inhibition and runbooks go by it', () => {
-  const issues = new Set(alerts.map(({ alert, labels }) => `${alert} ${labels?.['issue_type'] ?? ''}`));
+  const issues = new Set(alerts.map(({ alert, labels }) => `${alert} ${labels?.issue_type ?? ''}`));
   assert.equal(issues.size, alertNames.length);
 });
 
 test('alerts say what happened, with numbers, and five things to do', () => {
   for (const { alert, annotations = {} } of alerts) {
     assert.deepEqual(Object.keys(annotations).sort(), [...ANNOTATIONS].sort(), alert);
-    assert.doesNotMatch(annotations['summary']!, /\$value/, `${alert}: a summary that changes cannot be a title`);
-    const steps = annotations['recommended_actions']!.split('\n');
+    assert.doesNotMatch(annotations.summary!, /\$value/, `${alert}: a summary that changes cannot be a title`);
+    const steps = annotations.recommended_actions!.split('\n');
     assert.deepEqual(
       steps.map((step) => /^(\d)\. \w.{15,}[.?]$/.exec(step)?.[1]),
       ['1', '2', '3', '4', '5'],
@@ -258,8 +258,8 @@ test('alerts say what happened, with numbers, and five things to do', () => {
     );
     if (alert!.startsWith('Email')) {
       for (const part of ['$value', ':samples', 'email_threshold:'])
-        assert.ok(annotations['description']!.includes(part), `${alert}: ${part}`);
-      assert.match(annotations['description']!, /minutes/, `${alert} does not tell its window`);
+        assert.ok(annotations.description!.includes(part), `${alert}: ${part}`);
+      assert.match(annotations.description!, /minutes/, `${alert} does not tell its window`);
     }
   }
 });
@@ -269,7 +269,7 @@ test('dashboard links lead to a dashboard that is there, with variables that it 
     (file) => JSON.parse(read(file)) as { uid: string; templating: { list: { name: string }[] } },
   );
   for (const { alert, annotations = {} } of alerts) {
-    const [, uid, query] = /^\/d\/([\w-]+)(?:\?(.*))?$/.exec(annotations['dashboard_url']!) ?? [];
+    const [, uid, query] = /^\/d\/([\w-]+)(?:\?(.*))?$/.exec(annotations.dashboard_url!) ?? [];
     const dashboard = dashboards.find((one) => one.uid === uid);
     assert.ok(dashboard, `${alert} links to a dashboard ${uid} that does not exist`);
     for (const [, name] of (query ?? '').matchAll(/(?:^|&)var-(\w+)=/g)) {
@@ -283,8 +283,7 @@ test('dashboard links lead to a dashboard that is there, with variables that it 
 
 test('every alert has a runbook, every runbook an alert', () => {
   assert.deepEqual(list('docs/runbooks/*.md'), alertNames.map((name) => `docs/runbooks/${name}.md`).sort());
-  for (const { alert, annotations = {} } of alerts)
-    assert.equal(annotations['runbook_url'], `docs/runbooks/${alert}.md`);
+  for (const { alert, annotations = {} } of alerts) assert.equal(annotations.runbook_url, `docs/runbooks/${alert}.md`);
   for (const name of alertNames) {
     const page = read(`docs/runbooks/${name}.md`);
     const headings = [...page.matchAll(/^#+ .*$/gm)].map(([heading]) => heading);

@@ -1,7 +1,5 @@
 /** Files that are rotated, truncated, copied and read by a program that dies: every line is committed once (src/tail.ts). */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
