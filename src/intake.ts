@@ -1,4 +1,5 @@
 /** Configured sources become running feeds: posts are checked, parsed and recorded, logs are followed, and a reload changes only what changed. */
+import { statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Auth, Config, ConfiguredSource } from './config.ts';
 import { Busy, type Feed, type Ledger } from './ledger.ts';
@@ -125,13 +126,16 @@ export class RunningFeed {
     this.tails = files.map((path) => {
       const key = `${name}:${path}`;
       const known = path === '-' ? undefined : this.ledger.positions.get(key);
+      // What a log that was never read before already holds is the past: its counts are there at once, no increase to be seen.
+      const past = known === undefined && from === 'beginning' ? sizeOf(path) : 0;
       let accepted = Promise.resolve();
       const take = (chunk: Buffer, position: Position | undefined): Promise<void> => {
         const parsed = source.parse({ headers: {}, body: chunk }, Date.now());
         this.tell(parsed.unknown);
         // One after the other is accepted, in order; several may wait for their commit.
+        const history = position !== undefined && position.offset <= past;
         const recorded = accepted.then(() =>
-          this.persist(parsed, position && { key, value: JSON.stringify(position) }, known === undefined),
+          this.persist(parsed, position && { key, value: JSON.stringify(position) }, history),
         );
         accepted = recorded.then(() => {});
         return recorded.then(({ committed }) => committed);
@@ -176,6 +180,10 @@ export class RunningFeed {
       this.log.warn({ word }, 'unknown event word: not counted; told once');
     }
   }
+}
+
+function sizeOf(path: string): number {
+  return path === '-' ? 0 : (statSync(path, { throwIfNoEntry: false })?.size ?? 0);
 }
 
 export function permitted(auth: Auth, { headers }: Post): boolean {

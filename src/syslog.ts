@@ -2,9 +2,12 @@
  * A run of log lines becomes stamp, host, program and message of each: RFC 3164, RFC 5424, RFC 3339 stamps (rsyslog's and
  * systemd's files), and the JSON records in which Vector, Fluent Bit, rsyslog and journald ship the same lines.
  */
+import { millis } from './time.ts';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 const DAY = 86_400_000;
+/** As milliseconds the year 5138, as microseconds March 1973; journald counts in these. */
+const MICROSECONDS_FROM = 1e14;
 /** A string over 128 KiB goes to V8's large-object space, which costs more than reading it. */
 const PIECE = 65_536;
 
@@ -72,8 +75,7 @@ export class Clock {
   /** Whatever a shipper writes: seconds, milliseconds or microseconds since 1970 as a number or its digits, or a stamp. */
   any(value: unknown, now: number): number {
     const number = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
-    if (typeof number === 'number')
-      return Math.floor(number < 1e11 ? number * 1000 : number < 1e14 ? number : number / 1000);
+    if (typeof number === 'number') return millis(number < MICROSECONDS_FROM ? number : Math.floor(number / 1000));
     if (typeof value !== 'string') return Number.NaN;
     return value.charCodeAt(0) < 58 ? this.iso(value, now) : this.withoutYear(value, now);
   }

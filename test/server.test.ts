@@ -482,3 +482,22 @@ function run(args: string[]): { status: number; stdout: string; stderr: string }
     return error as { status: number; stdout: string; stderr: string };
   }
 }
+
+test('what a log holds when it is first read is the past; what comes after starts at 0', async (t) => {
+  const log = join(folder(t), 'mail.log');
+  let id = 0x4f1a2b3c40;
+  const line = (domain: string) => {
+    const [queue, stamp] = [(id++).toString(16).toUpperCase(), new Date().toISOString()];
+    return `${stamp} mx1 postfix/qmgr[1]: ${queue}: from=<a@${domain}>, size=1, nrcpt=1 (queue active)\n${stamp} mx1 postfix/smtp[2]: ${queue}: to=<b@gmail.com>, relay=mx[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n`;
+  };
+  writeFileSync(log, line('old.example') + line('old.example'));
+  const exporter = await startExporter(t, {
+    config: `scrape_interval: 3s\nsources: { mta1: { type: postfix, files: [${log}] } }`,
+  });
+  const shown = (domain: string) => exporter.metric('email_delivered_total', { sending_domain: domain });
+  await eventually('the past is shown at once', async () => (await shown('old.example')) === 2, 3);
+  writeFileSync(log, line('new.example'), { flag: 'a' });
+  await eventually('the new series is there', async () => (await shown('new.example')) !== undefined);
+  assert.equal(await shown('new.example'), 0);
+  await eventually('and then its count', async () => (await shown('new.example')) === 1);
+});

@@ -50,11 +50,12 @@ const NULL_SENDER = '<>';
 
 const ip = z.union([z.ipv4(), z.ipv6()]);
 const config = z.strictObject({
-  sending_ip: ip.optional().describe('Address the mail leaves from, unless sending_ips knows better'),
   sending_ips: z
     .record(z.string(), ip)
     .default({})
-    .describe('Address by the name a smtp service logs under, whole (postfix-out/smtp) or a part of it (smtp-ip2)'),
+    .describe(
+      'Address by the name that a smtp service logs under, whole (postfix-out/smtp) or a part of it (smtp-ip2); of all others it is sending_ip',
+    ),
   time_zone: z
     .string()
     .refine(isTimeZone, 'not the name of a time zone, such as Europe/Berlin')
@@ -163,9 +164,9 @@ class Postfix implements Source {
   #role(program: string): Role | undefined {
     const parts = program.split('/');
     const name = parts.at(-1)!;
-    const { sending_ips, sending_ip = '' } = this.#config;
+    const { sending_ips } = this.#config;
     const own = [program, ...parts.toReversed()].find((part) => Object.hasOwn(sending_ips, part));
-    const ip = own === undefined ? sending_ip : sending_ips[own]!;
+    const ip = own === undefined ? '' : sending_ips[own]!;
     if (own === undefined && parts.length < 2) return undefined;
     if (SILENT.includes(name)) return undefined;
     if (INBOUND.includes(name)) return { does: 'inbound', ip: '' };
@@ -198,7 +199,7 @@ class Postfix implements Source {
       return;
     }
     const queue = this.#queueOfHost();
-    const recipients = queue.waiting.get(id) ?? [{ recipientDomain: '', sendingIp: this.#config.sending_ip ?? '' }];
+    const recipients = queue.waiting.get(id) ?? [{ recipientDomain: '', sendingIp: '' }];
     queue.waiting.delete(id);
     const at = this.#lines.at();
     if (Number.isNaN(at)) this.#parsed.invalid++;
@@ -295,7 +296,7 @@ class Postfix implements Source {
     const known = this.#domains.get(written);
     if (known !== undefined) return known;
     if (this.#domains.size >= DOMAINS) this.#domains.clear();
-    const domain = kept(written).toLowerCase().replace(/\.$/, '');
+    const domain = /^[^\s<>@]{1,255}$/.test(written) ? kept(written).toLowerCase().replace(/\.$/, '') : '';
     this.#domains.set(kept(written), domain);
     return domain;
   }
