@@ -277,9 +277,9 @@ export const INCIDENTS = {
   complaint_storm: {
     issue_type: 'high_complaint_rate',
     domain: 'shop.example.net',
-    volume: 1.2,
+    volume: 2.2,
     campaign: 'flash-sale',
-    complaints: { share: 0.06, median: 30 },
+    complaints: { share: 0.12, median: 20 },
     inbox: 0.7,
   },
   /** One provider has put one address on its list, the one that most of the domain's mail leaves from. */

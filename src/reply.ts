@@ -135,7 +135,7 @@ function startOfWord(text: string, i: number): number {
 }
 
 function endOfWord(text: string, i: number, end: number): number {
-  while (i < end && inWord(text.charCodeAt(i))) i++;
+  while (i < end && inWord(text.charCodeAt(i)) && !text.startsWith('..', i)) i++;
   return i;
 }
 

@@ -5,6 +5,7 @@ import { constants, createGzip } from 'node:zlib';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Logger } from 'pino';
 import { parseAlerts } from './alert.ts';
+import { readBody } from './body.ts';
 import type { Config } from './config.ts';
 import { CONTENT_TYPE, exposition, negotiate, openMetrics } from './exposition.ts';
 import { type Intake, permitted, type RunningFeed } from './intake.ts';
@@ -56,7 +57,7 @@ export function createServer(parts: Parts): Express {
   app.set('query parser', 'simple');
   const load = new Load(parts);
   const admit = load.admit.bind(load);
-  const body = express.raw({ type: () => true, limit: parts.config().limits.body_bytes });
+  const body = readBody(parts.config().limits.body_bytes);
 
   const feedOf = (request: Request, response: Response, name: string): RunningFeed | undefined => {
     const feed = intake.feeds.get(name);

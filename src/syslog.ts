@@ -183,7 +183,7 @@ export class Lines<Role> {
     const structured = text.charCodeAt(at) === 49 && text.charCodeAt(at + 1) === 32; // RFC 5424: "1 "
     if (structured) at += 2;
     const first = text.charCodeAt(at);
-    if (first === 123 /* { */) {
+    if (first === 123 /* { */ || first === 91 /* [ */) {
       this.#jsonLine(text.slice(from, end));
       return;
     }
@@ -231,11 +231,14 @@ export class Lines<Role> {
   }
 
   #jsonLine(line: string): void {
+    let value: unknown;
     try {
-      this.#json(JSON.parse(line));
+      value = JSON.parse(line);
     } catch {
       this.invalid++;
+      return;
     }
+    for (const record of Array.isArray(value) ? value : [value]) this.#json(record);
   }
 
   #json(record: unknown): void {

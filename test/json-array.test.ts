@@ -41,7 +41,8 @@ describe('a long array says in slices what it says as a whole', () => {
         assert.ok(body.equals(before), 'the body is left as it came');
         if (/\},\s*\{/.test(written)) cut++;
       }),
-      { numRuns: 60 },
+      // Shrinking bodies of this length would take minutes.
+      { numRuns: 60, endOnFailure: true },
     );
     assert.ok(cut > 10, 'most bodies offer places to cut');
   });

@@ -439,6 +439,27 @@ test('senders that dawdle are cut off, others go on', async (t) => {
   await new Promise((resolve) => slow.once('close', resolve));
 });
 
+test('a sender that hangs up in the middle is counted, and nobody else is given its bytes', async (t) => {
+  const exporter = await startExporter(t, { config: CONFIG, env: ENV });
+  for (let n = 0; n < 3; n++) {
+    const socket = connect(Number(new URL(exporter.url).port), '127.0.0.1');
+    const half = JSON.stringify([pushed()]).slice(0, -5);
+    socket.write(
+      `POST /api/v1/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer push-secret-3\r\nContent-Length: ${half.length + 5}\r\n\r\n${half}`,
+    );
+    setTimeout(() => socket.destroy(), 100);
+    await new Promise((resolve) => socket.once('close', resolve));
+  }
+  await eventually(
+    'they are counted',
+    async () =>
+      (await exporter.metric('deliverability_exporter_posts_total', { source: 'push', outcome: 'aborted' })) === 3,
+  );
+  assert.equal((await exporter.post('/api/v1/events', JSON.stringify([pushed()]), BEARER)).status, 200);
+  assert.equal((await exporter.post('/api/v1/events', '[]', BEARER)).status, 200);
+  assert.equal(await exporter.metric('deliverability_exporter_events_total', { source: 'push', result: 'counted' }), 1);
+});
+
 const FLAGS: [title: string, args: string[], code: number, says: RegExp][] = [
   ['--version', ['--version'], 0, /^deliverability-exporter \d+\.\d+\.\d+ \(node 2\d/],
   ['--help', ['--help'], 0, /--config\.file[\s\S]*--storage\.path/],

@@ -1,5 +1,7 @@
 /** Files that are rotated, truncated, copied and read by a program that dies: every line is committed once (src/tail.ts). */
 import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -477,4 +479,257 @@ test('any order of writing, rotating, refusing and dying', async () => {
     }),
     { numRuns: Number(process.env.TAIL_RUNS ?? 60) },
   );
+});
+
+describe('beginning, learning, waiting', () => {
+  /** One run of the tailer over what is there, and what it said. */
+  async function readOnce(ledger: Ledger, count: number, options: Partial<TailOptions> = {}): Promise<Ledger> {
+    ledger.start(options);
+    await ledger.settle(count);
+    await ledger.stop();
+    return ledger;
+  }
+
+  test('from the end: what was there is not read, and a restart keeps to that', async () => {
+    const log = new Log();
+    log.write(3);
+    log.raw('line 00');
+    const ledger = await readOnce(new Ledger(log.file, { from: 'end' }), 0);
+    assert.ok(ledger.position, 'where reading began is committed before any line');
+    log.raw('half\n');
+    log.write(2);
+    await readOnce(ledger, 3);
+    log.close();
+    assert.deepEqual(ledger.committed, ['line 00half', ...log.written.slice(3)]);
+  });
+
+  test('from the end of a file that appears later: all of it', async () => {
+    const file = path.join(folder, 'mail.log');
+    const ledger = new Ledger(file, { from: 'end' });
+    ledger.start();
+    await pause(INTERVAL * 5);
+    const log = new Log();
+    log.write(2);
+    await ledger.settle(2);
+    await ledger.stop();
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+    assert.deepEqual(ledger.reports, [`${file}: does not exist yet; waiting for it`]);
+  });
+
+  test('after a restart the lines before the position are shown again, those of the rotated file too', async () => {
+    const log = new Log();
+    log.write(4, 40);
+    log.rename();
+    log.reopen();
+    log.write(3, 40);
+    const ledger = await readOnce(new Ledger(log.file), 3);
+    const bytes = 4 * (log.written[0]!.length + 1) + 10;
+    log.write(1);
+    await readOnce(ledger, 4, { learnBytes: bytes });
+    log.close();
+    assert.deepEqual(ledger.committed, log.written.slice(4));
+    // the first run had nothing but the older file to learn from; the second has a line of it, and some bytes of another
+    assert.deepEqual(ledger.learned, [...log.written.slice(0, 4), ...log.written.slice(3, 7)]);
+  });
+
+  test('a line without end is skipped and told of, its neighbours are not', async () => {
+    const log = new Log();
+    log.write(1);
+    log.raw(`${'y'.repeat(300_000)}\n`);
+    log.write(1);
+    log.raw(`${'z'.repeat(150_000)}\n`);
+    log.written.push('z'.repeat(150_000));
+    log.write(1);
+    const ledger = await readOnce(new Ledger(log.file, { chunkBytes: 4096, lineBytes: 200_000 }), 4);
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+    assert.deepEqual(ledger.reports, [`${log.file}: skipped a line of 300001 bytes at byte 33`]);
+  });
+
+  test('a rotated file that ends in the middle of a line', async () => {
+    const log = new Log();
+    log.write(2);
+    const ledger = new Ledger(log.file);
+    ledger.start();
+    await ledger.settle(2);
+    log.raw('cut');
+    log.rename();
+    log.reopen();
+    log.write(1);
+    await ledger.settle(3);
+    await ledger.stop();
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+    assert.deepEqual(ledger.reports, [`${log.file}: ended in the middle of a line, whose 3 bytes were skipped`]);
+  });
+
+  test('a file that was compressed while nobody read is said to be lost; what came after it is read', async () => {
+    const log = new Log();
+    log.write(2);
+    const ledger = await readOnce(new Ledger(log.file), 2);
+    log.write(1);
+    log.rename();
+    fs.renameSync(`${log.file}.1`, `${log.file}.2.gz`);
+    fs.writeFileSync(`${log.file}.2.gz`, 'no longer lines');
+    log.reopen();
+    log.write(2);
+    log.rename();
+    log.reopen();
+    log.write(2);
+    await readOnce(ledger, 6);
+    log.close();
+    assert.deepEqual(ledger.committed, [...log.written.slice(0, 2), ...log.written.slice(3)]);
+    assert.match(ledger.reports.join('\n'), /the file that was read before is gone; its lines from byte 66 on/);
+  });
+
+  test('never more runs outstanding than allowed, however slow the receiver', async () => {
+    const log = new Log();
+    log.write(3000, 100);
+    const ledger = new Ledger(log.file, { chunkBytes: 2048, outstanding: 3 });
+    ledger.slow = true;
+    await readOnce(ledger, 3000);
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+    assert.equal(ledger.most, 3);
+  });
+
+  test('what cannot be read is said once, in words, and tried again', async () => {
+    const file = path.join(folder, 'mail.log');
+    fs.mkdirSync(file);
+    const ledger = new Ledger(file);
+    ledger.start();
+    await pause(INTERVAL * 10);
+    assert.deepEqual(ledger.reports, [`${file}: is not a regular file; give a file, or - for standard input`]);
+    fs.rmdirSync(file);
+    const log = new Log();
+    log.write(2);
+    await ledger.settle(2);
+    await ledger.stop();
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+  });
+
+  test('a folder that comes later', async () => {
+    const file = path.join(folder, 'mail', 'mail.log');
+    const ledger = new Ledger(file);
+    ledger.start();
+    await pause(INTERVAL * 5);
+    fs.mkdirSync(path.dirname(file));
+    fs.writeFileSync(file, 'one\n');
+    await ledger.settle(1);
+    await ledger.stop();
+    assert.deepEqual(ledger.committed, ['one']);
+  });
+});
+
+describe('in a process of its own', () => {
+  const children: ChildProcess[] = [];
+  afterEach(() => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+  });
+
+  /** Each run it commits is one record, `{ lines, position }`, in one write to the journal. */
+  function start(file: string, journal: string, options: { uid?: number; interval?: number } = {}): ChildProcess {
+    const code = `
+      import fs from 'node:fs';
+      import { tail } from ${JSON.stringify(new URL('../src/tail.ts', import.meta.url).href)};
+      const records = fs.readFileSync(${JSON.stringify(journal)}, 'utf8').split('\\n').filter(Boolean);
+      const out = fs.openSync(${JSON.stringify(journal)}, 'a');
+      ${options.uid === undefined ? '' : `process.setgroups([]); process.setgid(${options.uid}); process.setuid(${options.uid});`}
+      const followed = tail({
+        path: ${JSON.stringify(file)},
+        interval: ${options.interval ?? INTERVAL},
+        chunkBytes: 1024,
+        start: records.length ? JSON.parse(records.at(-1)).position : undefined,
+        report: (message) => console.log(message),
+        deliver: async (chunk, position) => {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          fs.writeSync(out, JSON.stringify({ lines: chunk.toString().split('\\n').slice(0, -1), position }) + '\\n');
+        },
+      });
+      await followed.ended;
+      console.log('ended');`;
+    const child = spawn(process.execPath, ['--input-type=module-typescript', '-e', code], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    return child;
+  }
+
+  function committed(journal: string): string[] {
+    const records = fs.readFileSync(journal, 'utf8').split('\n').filter(Boolean);
+    return records.flatMap((record) => (JSON.parse(record) as { lines: string[] }).lines);
+  }
+
+  async function until(what: string, done: () => boolean): Promise<void> {
+    for (let i = 0; i < 1500; i++) {
+      if (done()) return;
+      await pause(10);
+    }
+    assert.fail(`never happened: ${what}`);
+  }
+
+  test('killed again and again while it reads and the file is rotated', async () => {
+    const log = new Log();
+    const journal = path.join(folder, 'journal');
+    fs.writeFileSync(journal, '');
+    log.write();
+    for (let kill = 0; kill < 6; kill++) {
+      const child = start(log.file, journal);
+      const before = committed(journal).length;
+      await until('it commits', () => committed(journal).length > before);
+      for (let i = 0; i < 10 + kill; i++) {
+        log.write(20, 100);
+        if (i === 3) [() => log.rename(), () => log.copytruncate()][kill % 2]!();
+        if (i === 3) log.reopen();
+        await pause(1);
+      }
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      log.write(5);
+    }
+    start(log.file, journal);
+    await until('it has read the rest', () => committed(journal).length >= log.written.length);
+    log.close();
+    assert.deepEqual(committed(journal), log.written);
+  });
+
+  test('standard input: whole lines, a last one without its newline, a line without end, then it ends', async () => {
+    const journal = path.join(folder, 'journal');
+    fs.writeFileSync(journal, '');
+    const child = start('-', journal);
+    const said = child.stdout!.setEncoding('utf8').toArray();
+    const lines = Array.from({ length: 500 }, (_, i) => `line ${i} ${'x'.repeat(i % 90)}`);
+    child.stdin!.write(`${lines.join('\n')}\n`);
+    for (let i = 0; i < 20; i++) child.stdin!.write('y'.repeat(100_000));
+    child.stdin!.write('\nnext\nla');
+    child.stdin!.end('st');
+    await once(child, 'exit');
+    assert.deepEqual(committed(journal), [...lines, 'next', 'last']);
+    assert.deepEqual((await said).join(''), 'standard input: skipped a line of 2000001 bytes\nended\n');
+  });
+
+  test('a file it may not read', async () => {
+    fs.chmodSync(folder, 0o755);
+    const log = new Log();
+    log.write(2);
+    fs.chmodSync(log.file, 0);
+    const journal = path.join(folder, 'journal');
+    fs.writeFileSync(journal, '');
+    const child = start(log.file, journal, process.getuid?.() === 0 ? { uid: 65534 } : {});
+    let said = '';
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    await until('it says so', () => said.includes('\n'));
+    await pause(INTERVAL * 10);
+    fs.chmodSync(log.file, 0o644);
+    await until('it reads', () => committed(journal).length === 2);
+    log.close();
+    assert.equal(
+      said,
+      `${log.file}: permission denied; let the user of this program read it (on Debian: add it to the group adm)\n`,
+    );
+  });
 });

@@ -12,15 +12,10 @@ export const givingUp: Rows = {
   'delivery-expired': { says: 'delivery expired', reason: 'expired', sample: '554 5.4.7 Delivery expired (too old)' },
   'too-old': { says: 'message too old', reason: 'expired', sample: '5.4.7 (message too old)' },
   'time-expired': { says: 'delivery time expired', reason: 'expired', sample: '4.4.7 delivery time expired' },
-  'message-expired': { says: 'message expired', reason: 'expired', sample: '550 5.4.300 Message expired -> timeout' },
+  'message-expired': { says: 'message expired', reason: 'expired', sample: '554 5.4.7 Message expired' },
   'message-has-expired': { says: 'message has expired', reason: 'expired', sample: '4.4.7 message has expired' },
   'queue-expired': { says: 'in the queue too long', reason: 'expired', sample: 'Message was in the queue too long' },
   'queue-too-long': { says: 'in queue too long', reason: 'expired', sample: '554 5.4.7 Message in queue too long' },
-  'been-queued': {
-    says: 'been in the queue',
-    reason: 'expired',
-    sample: "I'm not going to try again; been in the queue too long",
-  },
   returned: { says: 'expired returned to sender', reason: 'expired', sample: 'expired, returned to sender' },
   'giving-up': { says: 'giving up', reason: 'expired', sample: 'Not delivered for 5 days; giving up' },
   'could-not-for': {
@@ -29,7 +24,7 @@ export const givingUp: Rows = {
     sample: 'Message could not be delivered for 4 days',
   },
   suppressed: {
-    says: 'address suppressed',
+    says: 'suppressed',
     reason: 'policy',
     class: 'admin',
     scope: 'recipient',
@@ -77,36 +72,30 @@ export const greylisting: Rows = {
   'gray-list': { says: 'gray list*', reason: 'greylist', sample: '451 Deferred by gray-listing' },
   tempgrey: { says: 'tempgrey*', reason: 'greylist', sample: '451 4.7.1 Please try again (TEMPGREY)' },
   postgrey: { says: 'postgrey', reason: 'greylist', sample: '450 4.2.0 see http://postgrey.example.org/help' },
-  'new-sender': {
-    says: 'first time + try again',
+};
+
+/** Refusals to mail faster or more than the sender's own plan allows. */
+export const ownQuota: Rows = {
+  'sending-limit': { says: 'sending limit', reason: 'sender_quota', sample: '550 5.4.5 Your sending limit is reached' },
+  'sending-quota': { says: 'sending quota', reason: 'sender_quota', sample: '454 Sending quota exceeded' },
+  'sender-quota': { says: 'sender quota', reason: 'sender_quota', sample: '452 4.7.1 Sender quota exceeded' },
+  'quota-to-send': { says: 'quota to send', reason: 'sender_quota', sample: '450 4.7.1 Your quota to send is used up' },
+  'daily-quota': { says: 'daily quota', reason: 'sender_quota', sample: '452 4.7.1 Your daily quota is exceeded' },
+};
+
+/** "Try again in five minutes" is a greylist when nothing says that it is a limit. */
+export const comeBack: Rows = {
+  'first-time': {
+    says: 'first time',
     code: '4',
     reason: 'greylist',
-    sample: '451 4.7.1 First time seen, please try again in 5 minutes',
+    sample: '451 4.7.1 First time seen, please wait',
   },
-  minutes: {
-    says: 'try again in + minutes',
-    code: '4',
-    reason: 'greylist',
-    sample: '451 4.7.1 Please try again in 5 minutes',
-  },
-  seconds: {
-    says: 'try again in + seconds',
-    code: '4',
-    reason: 'greylist',
-    sample: '450 4.7.1 Please try again in 300 seconds',
-  },
-  'retry-minutes': {
-    says: 'retry in + minutes',
-    code: '4',
-    reason: 'greylist',
-    sample: '451 4.7.1 New sender, retry in 10 minutes',
-  },
-  'retry-seconds': {
-    says: 'retry in + seconds',
-    code: '4',
-    reason: 'greylist',
-    sample: '451 4.7.1 New sender, retry in 180 seconds',
-  },
+  minutes: { says: 'again in + minutes', code: '4', reason: 'greylist', sample: '451 4.7.1 Try again in 5 minutes' },
+  seconds: { says: 'again in + seconds', code: '4', reason: 'greylist', sample: '450 4.7.1 Try again in 300 seconds' },
+  'again-minutes': { says: 'again after + minutes', code: '4', reason: 'greylist', sample: '451 Try again after 5 minutes' },
+  'retry-minutes': { says: 'retry in + minutes', code: '4', reason: 'greylist', sample: '451 4.7.1 Retry in 10 minutes' },
+  'retry-seconds': { says: 'retry in + seconds', code: '4', reason: 'greylist', sample: '451 4.7.1 Retry in 180 seconds' },
 };
 
 export const throttling: Rows = {
@@ -134,11 +123,6 @@ export const throttling: Rows = {
     says: 'number of recipients + exceed*',
     reason: 'too_many_recipients',
     sample: '452 4.5.3 Number of recipients for this message exceeds the limit',
-  },
-  'too-many-has': {
-    says: 'has too many recipients',
-    reason: 'too_many_recipients',
-    sample: '452 4.5.3 Your message has too many recipients.',
   },
   'recipient-too-much': {
     says: 'receiving too much',
@@ -199,12 +183,6 @@ export const throttling: Rows = {
     scope: 'connection',
     sample: '421 4.7.0 Maximum connections reached',
   },
-  'messages-connection': {
-    says: 'messages per connection',
-    reason: 'throttle',
-    scope: 'connection',
-    sample: '421 4.7.0 Limit of messages per connection reached',
-  },
   session: {
     says: 'too many + session',
     reason: 'throttle',
@@ -217,6 +195,11 @@ export const throttling: Rows = {
     sample: '450 4.7.1 Error: too much mail from 192.0.2.10',
   },
   'too-much-email': { says: 'too much email', reason: 'throttle', sample: '450 4.7.1 You send too much email' },
+  'messages-on-server': {
+    says: 'too many messages on the server',
+    reason: 'mailbox_full',
+    sample: '550 User has too many messages on the server',
+  },
   'too-many-messages': {
     says: 'too many messages',
     reason: 'throttle',
@@ -267,19 +250,6 @@ export const throttling: Rows = {
   'is-busy': { says: 'is busy', code: '4', reason: 'system_temp', sample: '421 4.3.2 mx1 is busy, come back' },
   'too-busy': { says: 'too busy', reason: 'system_temp', sample: '421 4.3.2 Too busy right now' },
   volume: { says: 'unusual volume', reason: 'throttle', sample: '421 4.7.0 Deferred: unusual volume of mail' },
-  'sending-limit': { says: 'sending limit', reason: 'sender_quota', sample: '550 5.4.5 Your sending limit is reached' },
-  'sending-quota': { says: 'sending quota', reason: 'sender_quota', sample: '454 Daily sending quota exceeded' },
-  'sender-quota': {
-    says: 'sender + quota exceeded',
-    reason: 'sender_quota',
-    sample: '452 4.7.1 Sender: quota exceeded',
-  },
-  'send-quota': {
-    says: 'quota + send*',
-    code: '4',
-    reason: 'sender_quota',
-    sample: '450 4.7.1 Your quota to send is used up',
-  },
 };
 
 /** What our own MTA, or the first line of the other, says of the way there. */
@@ -365,7 +335,7 @@ export const path: Rows = {
   'cannot-connect': {
     says: 'cannot connect',
     reason: 'connection',
-    sample: '450 4.4.317 Cannot connect to remote server',
+    sample: '450 4.4.1 Cannot connect to remote server',
   },
   'could-not-connect': { says: 'could not connect', reason: 'connection', sample: 'Could not connect to SMTP host' },
   'couldnt-connect': { says: "couldn't connect", reason: 'connection', sample: "Couldn't connect to mx.example.com" },
@@ -385,6 +355,11 @@ export const path: Rows = {
     reason: 'connection',
     sample: '454 4.7.0 TLS not available due to local problem',
   },
+  dialing: { says: 'error dialing', reason: 'connection', sample: 'error dialing remote address: i/o trouble' },
+  'socket-error': { says: 'socket error', reason: 'connection', sample: 'Socket error 10060' },
+  'broken-pipe': { says: 'broken pipe', reason: 'connection', sample: 'Deferred: Broken pipe' },
+  'bad-greeting': { says: 'bad greeting', reason: 'connection', sample: '4.4.0 Bad greeting from host' },
+  'eof': { says: 'unexpected eof', reason: 'connection', sample: 'smtp; unexpected EOF' },
   'refused-talk': {
     says: 'refused to talk to me',
     reason: 'connection',
@@ -393,6 +368,20 @@ export const path: Rows = {
 };
 
 export const machinery: Rows = {
+  'mail-quota': { says: 'quota', reason: 'mailbox_full', sample: '552 Quota violation for a@example.com' },
+  'disk-space-limit': { says: 'disk space limit', reason: 'mailbox_full', sample: 'a has reached the disk space limit' },
+  'lookup-failed': { says: 'lookup fail*', reason: 'system_temp', sample: 'Deferred: Name server: host name lookup failure' },
+  'dns-lookup': { says: 'dns lookup', reason: 'system_temp', sample: '451 4.4.0 DNS lookup did not work' },
+  'dns-query': { says: 'dns query', reason: 'system_temp', sample: '451 4.4.0 DNS query failed' },
+  'dns-failure': { says: 'dns failure', reason: 'system_temp', sample: '451 4.4.3 DNS failure' },
+  'dns-soft': { says: 'dns soft error', reason: 'system_temp', sample: '4.4.3 DNS Soft Error looking up x.example' },
+  servfail: { says: 'servfail', reason: 'system_temp', sample: '451 4.4.3 SERVFAIL for x.example' },
+  'mailer-error': { says: 'mailer error', reason: 'remote_misconfig', sample: '5.3.0 unknown mailer error 1' },
+  'command-died': { says: 'command died', reason: 'remote_misconfig', sample: 'Command died with status 1' },
+  'command-output': { says: 'command output', reason: 'remote_misconfig', sample: 'Command output: cannot chdir' },
+  procmail: { says: 'procmail', reason: 'remote_misconfig', sample: 'x-unix; procmail: cannot lock' },
+  'local-delivery': { says: 'local delivery failed', reason: 'remote_misconfig', sample: 'local delivery failed' },
+  'mail-system-full': { says: 'mail system full', reason: 'system_temp', sample: '452 4.3.1 Mail system full' },
   'lookup-failure': {
     says: 'temporary lookup failure',
     reason: 'system_temp',

@@ -43,8 +43,10 @@ export const spam: Rows = {
   spammy: { says: 'spammy', reason: 'content_spam', sample: '550 5.7.1 This looks spammy' },
   junk: { says: 'junk*', reason: 'content_spam', sample: '550 5.7.1 JunkMail rejected' },
   unsolicited: { says: 'unsolicited', reason: 'content_spam', sample: '550 5.7.1 We refuse unsolicited mail' },
+  bulk: { says: 'bulk', reason: 'content_spam', sample: '550 5.7.1 Rejected - bulk email' },
+  ube: { says: 'ube', reason: 'content_spam', sample: '550 5.7.1 Refused, UBE' },
+  'mass-mailer': { says: 'mass mail*', reason: 'content_spam', sample: '550 5.7.1 You use a mass mailer' },
   uce: { says: 'uce', reason: 'content_spam', sample: '554 5.7.1 No UCE here' },
-  bulk: { says: 'bulk + mail', reason: 'content_spam', sample: '550 5.7.1 We refuse bulk mail' },
   'content-rejected': {
     says: 'content rejected',
     reason: 'content_spam',
@@ -114,10 +116,12 @@ export const form: Rows = {
   'header-syntax': { says: 'header syntax', reason: 'compliance_rfc', sample: '550 Header syntax is invalid' },
   'headers-large': { says: 'headers too large', reason: 'compliance_rfc', sample: '552 5.6.0 Headers too large' },
   'missing-header': { says: 'missing + header*', reason: 'compliance_rfc', sample: '554 5.6.0 Missing Date: header' },
-  'header-missing': { says: 'header missing', reason: 'compliance_rfc', sample: '550 5.6.0 From header missing' },
   'invalid-header': { says: 'invalid header*', reason: 'compliance_rfc', sample: '554 5.6.0 Invalid header found' },
   'bad-header': { says: 'bad header*', reason: 'compliance_rfc', sample: '554 5.6.0 BAD HEADER' },
   'multiple-from': { says: 'multiple from', reason: 'compliance_rfc', sample: '550 5.6.0 Multiple From: fields' },
+  'resent-from': { says: 'no resent from', reason: 'compliance_rfc', sample: '554 No Resent-From field given' },
+  'duplicate-header': { says: 'duplicate header*', reason: 'compliance_rfc', sample: "554 Transaction failed: Duplicate header 'From'" },
+  'multiple-headers': { says: 'multiple + headers', reason: 'compliance_rfc', sample: '550 5.6.0 Multiple Subject headers' },
   'line-too-long': { says: 'line too long', reason: 'compliance_rfc', sample: '500 5.5.2 Line too long' },
   malformed: { says: 'malformed', reason: 'compliance_rfc', sample: '554 5.6.0 Malformed message' },
   'message-id': { says: 'message id + missing', reason: 'compliance_rfc', sample: '550 5.6.0 Message-ID missing' },
@@ -143,20 +147,7 @@ export const form: Rows = {
 };
 
 export const policy: Rows = {
-  helo: {
-    says: 'helo',
-    reason: 'policy',
-    scope: 'config',
-    action: 'fix_config',
-    sample: '504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname',
-  },
-  ehlo: {
-    says: 'ehlo',
-    reason: 'policy',
-    scope: 'config',
-    action: 'fix_config',
-    sample: '550 5.7.1 EHLO argument refused',
-  },
+  unavailable: { says: 'service + unavailable', code: '5', reason: 'policy', sample: '554 Service currently unavailable' },
   dynamic: {
     says: 'dynamic ip',
     reason: 'policy',

@@ -33,13 +33,6 @@ export const listed: Rows = {
     action: 'review_content',
     sample: '550 5.7.1 URL in SURBL list',
   },
-  'surbl-host': {
-    says: 'multi surbl org',
-    reason: 'blocklist',
-    scope: 'url_domain',
-    action: 'review_content',
-    sample: '554 blocked using multi.surbl.org',
-  },
   uribl: {
     says: 'uribl*',
     reason: 'blocklist',
@@ -72,15 +65,16 @@ export const listed: Rows = {
   gbudb: { says: 'gbudb', reason: 'blocklist', sample: '550 5.7.1 truncate.gbudb.net' },
   backscatterer: { says: 'backscatterer*', reason: 'blocklist', sample: '550 5.7.1 ips.backscatterer.org' },
   spamexperts: { says: 'spamrl com', reason: 'blocklist', sample: '550 5.7.1 see https://www.spamrl.com' },
+  'spam-pattern': { says: 'spam pattern', reason: 'content_spam', sample: '553 Blocked using spam pattern' },
   'blocked-using': {
     says: 'blocked using',
     reason: 'blocklist',
     sample: '554 5.7.1 Service unavailable; Client host [192.0.2.10] blocked using dnsbl.example.org',
   },
-  'listed-at': { says: 'is listed at', reason: 'blocklist', sample: '550 192.0.2.10 is listed at bl.example.org' },
-  'listed-in': { says: 'is listed in', reason: 'blocklist', sample: '550 192.0.2.10 is listed in bl.example.org' },
-  'listed-on': { says: 'is listed on', reason: 'blocklist', sample: '550 192.0.2.10 is listed on bl.example.org' },
-  'listed-by': { says: 'is listed by', reason: 'blocklist', sample: '550 192.0.2.10 is listed by example.org' },
+  'listed-at': { says: 'listed at', reason: 'blocklist', sample: '550 192.0.2.10 is listed at bl.example.org' },
+  'listed-in': { says: 'listed in', reason: 'blocklist', sample: '550 192.0.2.10 is listed in bl.example.org' },
+  'listed-on': { says: 'listed on', reason: 'blocklist', sample: '550 192.0.2.10 is listed on bl.example.org' },
+  'listed-by': { says: 'listed by', reason: 'blocklist', sample: '550 192.0.2.10 is listed by example.org' },
   dnsbl: { says: 'dnsbl*', reason: 'blocklist', sample: '571 5.7.1 Blocked by our DNSBL' },
   rbl: { says: 'rbl*', reason: 'blocklist', sample: '550 Mail from 192.0.2.10 found in an RBL' },
   blacklist: {
@@ -191,7 +185,6 @@ export const encryption: Rows = {
     sample: 'TLS is required, but was not offered by host mx.example.com',
   },
   'tls-required': { says: 'tls required', reason: 'tls_required', sample: '550 5.7.10 TLS required' },
-  'requires-tls': { says: 'require* tls', reason: 'tls_required', sample: '550 5.7.10 This server requires TLS' },
   'encryption-required': {
     says: 'encryption required',
     reason: 'tls_required',
@@ -209,6 +202,18 @@ export const encryption: Rows = {
     reason: 'tls_required',
     sample: 'TLS certificate verification failed',
   },
+};
+
+/** How the sending host introduces itself. */
+export const greeting: Rows = {
+  'helo-rejected': { says: 'helo command rejected', reason: 'policy', scope: 'config', action: 'fix_config', sample: '504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname' },
+  'ehlo-rejected': { says: 'ehlo command rejected', reason: 'policy', scope: 'config', action: 'fix_config', sample: '504 5.5.2 <localhost>: Ehlo command rejected' },
+  'invalid-helo': { says: 'invalid helo*', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 Invalid HELO' },
+  'invalid-ehlo': { says: 'invalid ehlo*', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 Invalid EHLO' },
+  'helo-name': { says: 'helo name', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 Your HELO name is wrong' },
+  'helo-host': { says: 'helo host*', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 HELO hostname refused' },
+  'helo-argument': { says: 'helo argument', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 HELO argument refused' },
+  'ehlo-argument': { says: 'ehlo argument', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 EHLO argument refused' },
 };
 
 export const senderAddress: Rows = {
@@ -265,15 +270,13 @@ export const senderAddress: Rows = {
     sample: '550 5.7.27 Sender address has a null MX',
   },
   'invalid-sender': { says: 'invalid sender', reason: 'sender_invalid', sample: '501 5.1.7 Invalid sender' },
-  'sender-invalid': { says: 'sender + invalid', reason: 'sender_invalid', sample: '550 5.1.7 The sender is invalid' },
+  'sender-is-invalid': { says: 'sender is invalid', reason: 'sender_invalid', sample: '550 5.1.7 The sender is invalid' },
+  'sender-address-invalid': { says: 'sender address invalid', reason: 'sender_invalid', sample: '550 5.1.7 Sender address invalid' },
+  'sender-does-not-exist': { says: 'sender does not exist', reason: 'sender_invalid', sample: '550 5.1.8 The sender does not exist' },
+  'sender-rejected': { says: 'sender rejected', reason: 'sender_invalid', sample: '550 5.1.0 Sender rejected' },
   'bad-sender': { says: 'bad sender', reason: 'sender_invalid', sample: '501 5.1.7 Bad sender address syntax' },
   'unknown-sender': { says: 'unknown sender', reason: 'sender_invalid', sample: '550 5.1.8 Unknown sender' },
   'sender-unknown': { says: 'sender unknown', reason: 'sender_invalid', sample: '550 5.1.8 Sender unknown' },
-  'sender-not-exist': {
-    says: 'sender + does not exist',
-    reason: 'sender_invalid',
-    sample: '550 5.1.8 The sender does not exist',
-  },
   'not-owned': { says: 'not owned by user', reason: 'sender_invalid', sample: '553 5.7.1 not owned by user mailer' },
   'mail-from': { says: 'mail from + invalid', reason: 'sender_invalid', sample: '550 MAIL FROM domain invalid' },
   'send-as': {
@@ -309,6 +312,7 @@ export const relaying: Rows = {
   },
   'we-do-not-relay': { says: 'not relay', reason: 'relay_denied', sample: '550 5.7.1 We do not relay' },
   'open-relay': { says: 'open relay', reason: 'relay_denied', sample: '550 5.7.1 This is not an open relay' },
+  'as-a-relay': { says: 'as a relay', reason: 'relay_denied', sample: '553-you are trying to use me as a\n553 relay, but I have not been configured to' },
   rcpthosts: {
     says: 'rcpthosts',
     reason: 'relay_denied',
@@ -391,7 +395,8 @@ export const reputation: Rows = {
     sample: '571 Email from 192.0.2.10 is currently blocked',
   },
   'ip-banned': { says: 'banned', reason: 'reputation_block', sample: '554 5.7.1 192.0.2.10 is banned' },
+  'bad-ip': { says: 'bad ip', reason: 'reputation_block', sample: '554 5.7.1 Rejected because Bad IP' },
+  'problem-occurred': { says: 'a problem occurred ask your postmaster', reason: 'reputation_block', sample: '554 IP:192.0.2.10 - A problem occurred. (Ask your postmaster)' },
   spammer: { says: 'spammer*', reason: 'reputation_block', sample: '550 5.7.1 We do not talk to spammers' },
   'spam-source': { says: 'spam source', reason: 'reputation_block', sample: '550 5.7.1 192.0.2.10 is a spam source' },
-  'sends-spam': { says: 'your ip + spam', reason: 'reputation_block', sample: '550 5.7.1 Your IP sends spam' },
 };

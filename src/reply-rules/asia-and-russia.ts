@@ -111,12 +111,12 @@ export const netease: Rows = {
   },
   'host-frequency': { says: 'hl ifc', reason: 'throttle', sample: '421 HL:IFC 163 mx1,abc' },
   'host-blocked': { says: 'hl ipb', reason: 'blocklist', sample: '554 HL:IPB 163 mx1,abc' },
+  'spf-failed': { says: 'dt sum + spf', reason: 'auth_fail', sample: '553 DT:SUM SPF check 163' },
   'sender-unverified': {
     says: 'dt sum',
     reason: 'sender_invalid',
     sample: '553 DT:SUM 163 mx1,abc envelope from mismatch',
   },
-  'spf-failed': { says: 'dt sum + spf', reason: 'auth_fail', sample: '553 DT:SUM SPF check 163' },
 };
 
 export const naver: Rows = {

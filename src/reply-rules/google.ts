@@ -88,11 +88,6 @@ export const google: Rows = {
     reason: 'dns_ptr',
     sample: "451 4.7.23 The sending IP address of this message doesn't have a PTR record",
   },
-  'ptr-mismatch': {
-    says: 'ptr record + forward dns entry',
-    reason: 'dns_ptr',
-    sample: "550 5.7.25 The PTR record's forward DNS entry does not match 192.0.2.10",
-  },
   'spf-suspicious': {
     says: 'suspicious entries',
     reason: 'auth_fail',

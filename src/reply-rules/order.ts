@@ -1,11 +1,12 @@
 /** The order in which reply rules are tried: each provider's, then anyone's from the plainest words to bare numbers. */
 import { comcast, cox, free, orange, sfr, spectrum, telekom, unitedInternet } from './access-providers.ts';
-import { givingUp, greylisting, machinery, path, throttling } from './anyone-flow.ts';
+import { comeBack, givingUp, greylisting, machinery, ownQuota, path, throttling } from './anyone-flow.ts';
 import { form, malware, policy, size, spam } from './anyone-message.ts';
 import { badDomain, closed, full, route, unknownUser, unknownUserPerhaps, unwilling } from './anyone-recipient.ts';
 import {
   authentication,
   encryption,
+  greeting,
   listed,
   nameService,
   relaying,
@@ -65,14 +66,17 @@ export const TABLES: readonly Table[] = [
   { rows: unwilling },
   { rows: authentication },
   { rows: nameService },
+  { rows: greeting },
   { rows: senderAddress },
   { rows: unknownUser },
   { rows: closed },
+  { rows: ownQuota },
   { rows: full },
   { rows: listed },
   { rows: malware },
   { rows: encryption },
   { rows: throttling },
+  { rows: comeBack },
   { rows: relaying },
   { rows: badDomain },
   { rows: route },

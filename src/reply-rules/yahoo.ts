@@ -22,6 +22,7 @@ export const yahoo: Rows = {
   },
   tss09: { says: 'tss09', reason: 'reputation_block', sample: '553 5.7.2 [TSS09] Refused' },
   tss11: { says: 'tss11', reason: 'reputation_block', sample: '553 5.7.2 [TSS11] Refused' },
+  tss07: { says: 'tss07', reason: 'blocklist', sample: '553 5.7.1 [TSS07] Not accepted' },
   ts03: { says: 'ts03', reason: 'reputation_block', sample: '421 4.7.1 [TS03] Refused' },
   'unexpected-volume': {
     says: 'deferred due to unexpected volume',
