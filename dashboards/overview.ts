@@ -91,8 +91,8 @@ const alertTable = table(
   'What fires now, worst first. A critical alert stands for its own high one.',
   [
     { refId: 'state', name: 'State', expr: `max by (alertname, where) (${named(firing())})`, look: STATE },
-    { label: 'alertname', name: 'Alert', look: [atLeast(165)] },
-    { label: 'where', name: 'Where', look: [atLeast(130)] },
+    { label: 'alertname', name: 'Alert', look: [atLeast(158)] },
+    { label: 'where', name: 'Where', look: [atLeast(125)] },
     {
       refId: 'since',
       name: 'Since',

@@ -100,6 +100,12 @@ export class RunningFeed {
 
   /** Resolves when all in it that counts is committed, or it is clear that nothing was taken. */
   async take(post: Post, now: number, batchLimit: number): Promise<Taken> {
+    try {
+      // What a signature is checked with may have to be fetched first; without it nobody can say that the post is not genuine.
+      await this.configured.source.prepare?.(post, now);
+    } catch {
+      return { outcome: 'backpressure', message: 'not taken, come back later' };
+    }
     if (!this.genuine(post, now))
       return { outcome: 'unauthenticated', message: 'signature or credentials do not fit this source' };
     let parsed: Parsed;
@@ -114,6 +120,7 @@ export class RunningFeed {
     this.tell(parsed.unknown);
     try {
       await this.ledger.record(this.feed, parsed);
+      await parsed.after?.();
     } catch (error) {
       if (error instanceof Busy) return { outcome: 'backpressure', message: 'not taken, come back later' };
       throw error;

@@ -126,8 +126,10 @@ function parsed(body: Buffer, from: number, to: number): unknown {
   }
 }
 
-/** V8's message quotes the text around the fault, which may hold an address; only the position is kept. */
+/** V8's message may quote the text around the fault, which may be an address; only the position is kept. */
 function where(error: unknown): string {
-  const position = /position \d+/.exec(String(error));
-  return position ? `unreadable at ${position[0]}` : 'it ends too early';
+  const message = String(error);
+  const position = /position \d+/.exec(message);
+  if (position) return `unreadable at ${position[0]}`;
+  return message.includes('end of JSON input') ? 'it ends too early' : 'it breaks off into something else';
 }

@@ -2,6 +2,7 @@
  * `npm run stack` becomes a deployment to look at, until Ctrl-C; with --check it becomes one line of JSON: how long it took
  * from the first bad event to the notification, through the real Prometheus and Alertmanager with the shipped intervals.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { check } from './check.ts';
 import { stopAll } from './processes.ts';
@@ -92,10 +93,17 @@ Ctrl-C stops everything.
 /** npm passes Ctrl-C and SIGTERM on; killed outright it cannot, and would leave all this running. */
 function stopWithNpm(): void {
   if (process.env.npm_lifecycle_event === undefined) return;
-  const npm = process.ppid;
+  // npm starts a shell, which stays between the two of us or not.
+  const shell = readFileSync(`/proc/${process.ppid}/comm`, 'utf8').trim() === 'sh' ? process.ppid : undefined;
+  const npm = () => (shell === undefined || process.ppid !== shell ? process.ppid : parentOf(shell));
+  const first = npm();
   setInterval(() => {
-    if (process.ppid !== npm) process.kill(process.pid, 'SIGTERM');
+    if (npm() !== first) process.kill(process.pid, 'SIGTERM');
   }, 500).unref();
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
 main().catch(async (error: Error) => {

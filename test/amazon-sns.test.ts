@@ -16,13 +16,13 @@ const pem = certificate(pair, new Date(NOW - 30 * DAY), new Date(NOW + 30 * DAY)
 type Answer = () => Response | Promise<Response>;
 
 /** A source, and what it asked the world for. */
-function listen(answer: Answer = () => new Response(pem), topics = [TOPIC]) {
+function listen(answer: Answer = () => new Response(pem), certificates: string[] = []) {
   const asked: { url: string; redirect: string | undefined }[] = [];
   const fetcher = (async (url: string | URL, init?: RequestInit) => {
     asked.push({ url: String(url), redirect: init?.redirect });
     return answer();
   }) as typeof fetch;
-  const source = open(type_.config.parse({ topics }), fetcher);
+  const source = open(type_.config.parse({ topics: [TOPIC], certificates }), fetcher);
   const accepts = async (post: Post, now = NOW) => {
     await source.prepare!(post, now);
     return source.authenticate!(post, now);
@@ -81,6 +81,13 @@ describe('certificates', () => {
       '',
     ])
       assert.equal(await accepts(message({ SigningCertURL })), false, SigningCertURL);
+    assert.equal(await accepts(message({ TopicArn: 'arn:aws:sns:eu-west-1:999999999999:mail' })), false);
+    assert.deepEqual(asked, []);
+  });
+
+  it("a topic of another customer's is refused, though Amazon has signed it, with certificates at hand too", async () => {
+    const { accepts, asked } = listen(undefined, [pem]);
+    assert.equal(await accepts(message()), true);
     assert.equal(await accepts(message({ TopicArn: 'arn:aws:sns:eu-west-1:999999999999:mail' })), false);
     assert.deepEqual(asked, []);
   });

@@ -122,7 +122,6 @@ type PerDashboard = (board: Dashboard) => string[];
 type PerPanel = (panel: Panel, board: Dashboard) => string[];
 type PerTarget = (expr: string, target: Target) => string[];
 
-// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's syntax
 const chosen = (uid: string | undefined) => uid === '${datasource}' || uid === '$datasource';
 const must = (holds: boolean, message: string): string[] => (holds ? [] : [message]);
 

@@ -62,7 +62,12 @@ describe('a long array says in slices what it says as a whole', () => {
 });
 
 it('messages never repeat what was sent', () => {
-  for (const body of ['[{"email":"ana@example.com"', '{"email":ana@example.com}', 'ana@example.com'])
+  for (const body of [
+    '[{"email":"ana@example.com"',
+    '[ana@example.com]',
+    '{"email":ana@example.com}',
+    'ana@example.com',
+  ])
     assert.throws(
       () => jsonItems(Buffer.from(body)),
       (error: unknown) => error instanceof Malformed && !error.message.includes('ana'),

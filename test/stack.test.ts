@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { check } from '../stack/check.ts';
@@ -19,7 +19,7 @@ interface Running {
   pids: number[];
 }
 
-/** Up, with the demo sender counted: then everything that can be left behind is there. */
+/** Up, with the demo sender heard: then everything that can be left behind is there. */
 async function up(t: TestContext, program: string, ...args: string[]): Promise<Running> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(() => child.kill('SIGKILL'));
@@ -32,13 +32,18 @@ async function up(t: TestContext, program: string, ...args: string[]): Promise<R
   await eventually('the stack says where it is', () => /Ctrl-C/.test(said) || child.exitCode !== null, 60);
   assert.equal(child.exitCode, null, said);
   const found = (name: string) => new RegExp(`^ *${name} +(\\S+)`, 'm').exec(said)?.[1] ?? '';
-  await eventually('the demo sender is counted', async () => {
+  await eventually('the demo sender is heard', async () => {
     const metrics = await (await fetch(`${found('exporter')}/metrics`)).text();
-    return /^email_delivered_total\{.*\} [1-9]/m.test(metrics);
+    return /^deliverability_exporter_posts_total\{.*accepted.*\} [1-9]/m.test(metrics);
   });
   const pids = [child.pid!, ...below(child.pid!)];
+  const directory = found('files');
+  t.after(() => {
+    for (const pid of pids.filter(alive)) process.kill(pid, 'SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  });
   assert.ok(pids.length >= 5, 'the stack, exporter, Prometheus, Alertmanager and the demo run');
-  return { process: child, said: () => said, url: found, directory: found('files'), pids };
+  return { process: child, said: () => said, url: found, directory, pids };
 }
 
 const stack = [process.execPath, 'stack/main.ts', '--incident=none'] as const;
@@ -86,7 +91,7 @@ test('what Alertmanager tells people is printed for a person to read, and Ctrl-C
   });
   assert.equal(posted.status, 200);
   await eventually('it is printed', () => /FIRING critical Trial/.test(running.said()), 30);
-  const [printed = ''] = /^.*FIRING critical Trial[^]*?2\. Act\.$/m.exec(running.said()) ?? [];
+  const [printed = ''] = /^.*FIRING critical Trial[\s\S]*?2\. Act\.$/m.exec(running.said()) ?? [];
   for (const part of ['/critical', 'x.example.com', 'Much of it bounces.', '1. Look.'])
     assert.ok(printed.includes(part), part);
   running.process.kill('SIGINT');

@@ -145,7 +145,12 @@ class Ledger {
 
   /** Until it has committed as many lines as were written, and a little longer, so that one too many is seen. */
   async settle(count: number): Promise<void> {
-    for (let i = 0; i < 2000 && this.committed.length < count; i++) await pause(INTERVAL);
+    let last = -1;
+    for (let idle = 0; idle < 250 && this.committed.length < count; idle++) {
+      if (this.committed.length !== last) idle = 0;
+      last = this.committed.length;
+      await pause(INTERVAL);
+    }
     await pause(INTERVAL * 6);
   }
 }

@@ -4,7 +4,6 @@ import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
 import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
 
 /** The one data source, chosen by the variable of that name. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: Grafana's syntax
 export const PROMETHEUS: DataSourceRef = { type: 'prometheus', uid: '${datasource}' };
 
 /** Labels that have a variable: its title, and the series whose label it offers. */

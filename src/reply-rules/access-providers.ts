@@ -103,6 +103,7 @@ export const orange: Rows = {
     sample: '501 5.1.0 Emetteur invalide. Invalid Sender. OFR004_405 [405]',
   },
   'listed-519': { says: 'ofr 519', reason: 'blocklist', sample: '554 5.7.1 IP refusee. OFR_519 [519]' },
+  spam: { says: 'spam detecte', reason: 'content_spam', sample: '550 5.7.1 Spam detecte. Service refuse. LPN007_505' },
   unavailable: {
     says: 'service refuse',
     code: '5',

@@ -93,9 +93,24 @@ export const comeBack: Rows = {
   },
   minutes: { says: 'again in + minutes', code: '4', reason: 'greylist', sample: '451 4.7.1 Try again in 5 minutes' },
   seconds: { says: 'again in + seconds', code: '4', reason: 'greylist', sample: '450 4.7.1 Try again in 300 seconds' },
-  'again-minutes': { says: 'again after + minutes', code: '4', reason: 'greylist', sample: '451 Try again after 5 minutes' },
-  'retry-minutes': { says: 'retry in + minutes', code: '4', reason: 'greylist', sample: '451 4.7.1 Retry in 10 minutes' },
-  'retry-seconds': { says: 'retry in + seconds', code: '4', reason: 'greylist', sample: '451 4.7.1 Retry in 180 seconds' },
+  'again-minutes': {
+    says: 'again after + minutes',
+    code: '4',
+    reason: 'greylist',
+    sample: '451 Try again after 5 minutes',
+  },
+  'retry-minutes': {
+    says: 'retry in + minutes',
+    code: '4',
+    reason: 'greylist',
+    sample: '451 4.7.1 Retry in 10 minutes',
+  },
+  'retry-seconds': {
+    says: 'retry in + seconds',
+    code: '4',
+    reason: 'greylist',
+    sample: '451 4.7.1 Retry in 180 seconds',
+  },
 };
 
 export const throttling: Rows = {
@@ -213,16 +228,6 @@ export const throttling: Rows = {
     sample: '421 4.7.0 mx.example.com Error: too many errors',
   },
   'too-many-bad': { says: 'too many bad', reason: 'throttle', sample: '421 Too many bad commands' },
-  'too-many-invalid': {
-    says: 'too many invalid',
-    reason: 'reputation_block',
-    sample: '550 Too many invalid recipients from your host',
-  },
-  'too-many-unknown': {
-    says: 'too many unknown',
-    reason: 'reputation_block',
-    sample: '421 Too many unknown users tried',
-  },
   'too-fast': { says: 'too fast', reason: 'throttle', sample: '421 4.7.0 Sending too fast' },
   'too-quickly': { says: 'too quickly', reason: 'throttle', sample: '421 4.7.0 Sending mail too quickly' },
   'too-often': { says: 'too often', reason: 'throttle', sample: '421 4.7.0 You connect too often' },
@@ -359,7 +364,7 @@ export const path: Rows = {
   'socket-error': { says: 'socket error', reason: 'connection', sample: 'Socket error 10060' },
   'broken-pipe': { says: 'broken pipe', reason: 'connection', sample: 'Deferred: Broken pipe' },
   'bad-greeting': { says: 'bad greeting', reason: 'connection', sample: '4.4.0 Bad greeting from host' },
-  'eof': { says: 'unexpected eof', reason: 'connection', sample: 'smtp; unexpected EOF' },
+  eof: { says: 'unexpected eof', reason: 'connection', sample: 'smtp; unexpected EOF' },
   'refused-talk': {
     says: 'refused to talk to me',
     reason: 'connection',
@@ -369,8 +374,16 @@ export const path: Rows = {
 
 export const machinery: Rows = {
   'mail-quota': { says: 'quota', reason: 'mailbox_full', sample: '552 Quota violation for a@example.com' },
-  'disk-space-limit': { says: 'disk space limit', reason: 'mailbox_full', sample: 'a has reached the disk space limit' },
-  'lookup-failed': { says: 'lookup fail*', reason: 'system_temp', sample: 'Deferred: Name server: host name lookup failure' },
+  'disk-space-limit': {
+    says: 'disk space limit',
+    reason: 'mailbox_full',
+    sample: 'a has reached the disk space limit',
+  },
+  'name-lookup': {
+    says: 'name lookup fail*',
+    reason: 'system_temp',
+    sample: 'Deferred: Name server: host name lookup failure',
+  },
   'dns-lookup': { says: 'dns lookup', reason: 'system_temp', sample: '451 4.4.0 DNS lookup did not work' },
   'dns-query': { says: 'dns query', reason: 'system_temp', sample: '451 4.4.0 DNS query failed' },
   'dns-failure': { says: 'dns failure', reason: 'system_temp', sample: '451 4.4.3 DNS failure' },

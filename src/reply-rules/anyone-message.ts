@@ -120,8 +120,16 @@ export const form: Rows = {
   'bad-header': { says: 'bad header*', reason: 'compliance_rfc', sample: '554 5.6.0 BAD HEADER' },
   'multiple-from': { says: 'multiple from', reason: 'compliance_rfc', sample: '550 5.6.0 Multiple From: fields' },
   'resent-from': { says: 'no resent from', reason: 'compliance_rfc', sample: '554 No Resent-From field given' },
-  'duplicate-header': { says: 'duplicate header*', reason: 'compliance_rfc', sample: "554 Transaction failed: Duplicate header 'From'" },
-  'multiple-headers': { says: 'multiple + headers', reason: 'compliance_rfc', sample: '550 5.6.0 Multiple Subject headers' },
+  'duplicate-header': {
+    says: 'duplicate header*',
+    reason: 'compliance_rfc',
+    sample: "554 Transaction failed: Duplicate header 'From'",
+  },
+  'multiple-headers': {
+    says: 'multiple + headers',
+    reason: 'compliance_rfc',
+    sample: '550 5.6.0 Multiple Subject headers',
+  },
   'line-too-long': { says: 'line too long', reason: 'compliance_rfc', sample: '500 5.5.2 Line too long' },
   malformed: { says: 'malformed', reason: 'compliance_rfc', sample: '554 5.6.0 Malformed message' },
   'message-id': { says: 'message id + missing', reason: 'compliance_rfc', sample: '550 5.6.0 Message-ID missing' },
@@ -147,7 +155,12 @@ export const form: Rows = {
 };
 
 export const policy: Rows = {
-  unavailable: { says: 'service + unavailable', code: '5', reason: 'policy', sample: '554 Service currently unavailable' },
+  unavailable: {
+    says: 'service + unavailable',
+    code: '5',
+    reason: 'policy',
+    sample: '554 Service currently unavailable',
+  },
   dynamic: {
     says: 'dynamic ip',
     reason: 'policy',
@@ -175,6 +188,8 @@ export const policy: Rows = {
     scope: 'ip',
     sample: '550 Mail from your country is not accepted',
   },
+  relaying: { says: 'relaying', reason: 'relay_denied', sample: '550 No relaying here' },
+  relay: { says: 'relay', reason: 'relay_denied', sample: '550 You may not relay' },
   prohibition: { says: 'administrative prohibition', reason: 'policy', sample: '550 Administrative prohibition' },
   policy: { says: 'policy', reason: 'policy', sample: '550 5.7.1 Email rejected per policy reasons' },
   policies: { says: 'policies', reason: 'policy', sample: '550 5.7.1 Against our policies' },

@@ -84,11 +84,6 @@ export const unknownUser: Rows = {
     reason: 'invalid_recipient',
     sample: '550 5.1.1 Recipient not found',
   },
-  'mailbox-not-found': {
-    says: 'mailbox not found',
-    reason: 'invalid_recipient',
-    sample: '550 Mailbox not found. https://mail.example.com',
-  },
   'account-not-found': {
     says: 'account not found',
     reason: 'invalid_recipient',
@@ -180,8 +175,16 @@ export const unknownUser: Rows = {
 
 export const closed: Rows = {
   'mailbox-blocked': { says: 'mailbox blocked', reason: 'inactive_mailbox', sample: '550 5.2.1 Mailbox blocked' },
-  'mailbox-is-blocked': { says: 'mailbox is blocked', reason: 'inactive_mailbox', sample: '550 5.2.1 Mailbox is blocked' },
-  'mailbox-has-been-blocked': { says: 'mailbox has been blocked', reason: 'inactive_mailbox', sample: '550 5.2.1 This mailbox has been blocked' },
+  'mailbox-is-blocked': {
+    says: 'mailbox is blocked',
+    reason: 'inactive_mailbox',
+    sample: '550 5.2.1 Mailbox is blocked',
+  },
+  'mailbox-has-been-blocked': {
+    says: 'mailbox has been blocked',
+    reason: 'inactive_mailbox',
+    sample: '550 5.2.1 This mailbox has been blocked',
+  },
   'not-an-active': { says: 'not an active', reason: 'inactive_mailbox', sample: '550 a is not an active address' },
   'mailbox-disabled': {
     says: 'mailbox + disabled',
@@ -282,8 +285,16 @@ export const full: Rows = {
   'is-full': { says: 'is full', reason: 'mailbox_full', sample: '552 5.2.2 The inbox of a is full' },
   'already-full': { says: 'already full', reason: 'mailbox_full', sample: '552 5.2.2 Mailbox of a already full' },
   'full-mailbox': { says: 'full mailbox', reason: 'mailbox_full', sample: 'postponed due to a full mailbox' },
-  'exceeds-size': { says: 'mailbox exceeds allowed size', reason: 'mailbox_full', sample: 'User mailbox exceeds allowed size' },
-  'exceeding-quota': { says: 'exceeding + quota', reason: 'mailbox_full', sample: "The account is exceeding their quota" },
+  'exceeds-size': {
+    says: 'mailbox exceeds allowed size',
+    reason: 'mailbox_full',
+    sample: 'User mailbox exceeds allowed size',
+  },
+  'exceeding-quota': {
+    says: 'exceeding + quota',
+    reason: 'mailbox_full',
+    sample: 'The account is exceeding their quota',
+  },
   'over-quota': { says: 'over quota', reason: 'mailbox_full', sample: '552 5.2.2 <a@example.com>: user is over quota' },
   overquota: { says: 'overquota', reason: 'mailbox_full', sample: '552 5.2.2 a: overquota' },
   'over-its-quota': { says: 'over its quota', reason: 'mailbox_full', sample: '452 4.2.2 Mailbox is over its quota' },
@@ -338,12 +349,28 @@ export const full: Rows = {
 };
 
 export const unwilling: Rows = {
-  'by-this-user': { says: 'rejected by this user', reason: 'recipient_block', sample: '550 Your message was rejected by this user' },
-  'by-the-recipient': { says: 'rejected by the recipient', reason: 'recipient_block', sample: '550 5.7.1 rejected by the recipient' },
+  'by-this-user': {
+    says: 'rejected by this user',
+    reason: 'recipient_block',
+    sample: '550 Your message was rejected by this user',
+  },
+  'by-the-recipient': {
+    says: 'rejected by the recipient',
+    reason: 'recipient_block',
+    sample: '550 5.7.1 rejected by the recipient',
+  },
   'by-recipient': { says: 'by recipient', reason: 'recipient_block', sample: '550 5.7.1 Blacklisted by recipient' },
-  'blocked-by-the-recipient': { says: 'blocked by the recipient', reason: 'recipient_block', sample: '550 You have been blocked by the recipient' },
+  'blocked-by-the-recipient': {
+    says: 'blocked by the recipient',
+    reason: 'recipient_block',
+    sample: '550 You have been blocked by the recipient',
+  },
   'not-pre-approved': { says: 'pre approved', reason: 'recipient_block', sample: 'x-notice; Sender not pre-approved' },
-  confirmation: { says: 'requires confirmation', reason: 'recipient_block', sample: '550 Your server requires confirmation' },
+  confirmation: {
+    says: 'requires confirmation',
+    reason: 'recipient_block',
+    sample: '550 Your server requires confirmation',
+  },
   'user-reject': { says: 'user reject', reason: 'recipient_block', sample: '550 5.1.2 User reject' },
   'blocked-sender': {
     says: 'recipient has blocked',
@@ -407,9 +434,21 @@ export const unwilling: Rows = {
 export const badDomain: Rows = {
   'no-such-domain': { says: 'no such domain', reason: 'bad_domain', sample: '550 No such domain at this location' },
   'no-such-host': { says: 'no such host', reason: 'bad_domain', sample: '5.1.2 no such host' },
-  'name-or-service': { says: 'name or service not known', reason: 'bad_domain', sample: '[x.example]: Name or service not known' },
-  'no-mail-hosts': { says: 'no mail hosts', reason: 'bad_domain', sample: '5.4.4 (unable to route: no mail hosts for domain)' },
-  'mx-info': { says: 'unable to get mx info', reason: 'bad_domain', sample: 'unable to get mx info: failed to get IPs' },
+  'name-or-service': {
+    says: 'name or service not known',
+    reason: 'bad_domain',
+    sample: '[x.example]: Name or service not known',
+  },
+  'no-mail-hosts': {
+    says: 'no mail hosts',
+    reason: 'bad_domain',
+    sample: '5.4.4 (unable to route: no mail hosts for domain)',
+  },
+  'mx-info': {
+    says: 'unable to get mx info',
+    reason: 'bad_domain',
+    sample: 'unable to get mx info: failed to get IPs',
+  },
   'not-reachable': { says: 'domain is not reachable', reason: 'bad_domain', sample: '554 The domain is not reachable' },
   'null-mx': { says: 'null mx', reason: 'bad_domain', sample: '556 5.1.10 Recipient address has a null MX' },
   nullmx: { says: 'nullmx', reason: 'bad_domain', sample: 'Domain example.com does not accept mail (nullMX)' },
@@ -484,7 +523,11 @@ export const badDomain: Rows = {
 };
 
 export const route: Rows = {
-  'name-service': { says: 'name service error', reason: 'bad_domain', sample: 'Name service error for name=x.example type=MX: Malformed reply' },
+  'name-service': {
+    says: 'name service error',
+    reason: 'bad_domain',
+    sample: 'Name service error for name=x.example type=MX: Malformed reply',
+  },
   'loops-back': {
     says: 'loops back to myself',
     reason: 'routing',
@@ -513,8 +556,17 @@ export const unknownUserPerhaps: Rows = {
   'no-mailbox': { says: 'no mailbox', reason: 'invalid_recipient', sample: '550 5.7.1 No mailbox found' },
   'no-mail-box': { says: 'no mail box', reason: 'invalid_recipient', sample: '550 No mail box for this name' },
   'mail-box-not-found': { says: 'mail box not found', reason: 'invalid_recipient', sample: '550 mail-box not found' },
-  'mailbox-not-available': { says: 'mailbox not available', code: '5', reason: 'invalid_recipient', sample: '550 Mailbox not available' },
-  'recipient-is-invalid': { says: 'recipient is invalid', reason: 'invalid_recipient', sample: '550 [internal] [oob] The recipient is invalid.' },
+  'mailbox-not-available': {
+    says: 'mailbox not available',
+    code: '5',
+    reason: 'invalid_recipient',
+    sample: '550 Mailbox not available',
+  },
+  'recipient-is-invalid': {
+    says: 'recipient is invalid',
+    reason: 'invalid_recipient',
+    sample: '550 [internal] [oob] The recipient is invalid.',
+  },
   'bad-recipient': { says: 'bad recipient', reason: 'invalid_recipient', sample: '550 BAD_RECIPIENT' },
   'bad-mailbox': { says: 'bad mailbox', reason: 'invalid_recipient', sample: '550 bad mailbox' },
   badrcptto: { says: 'badrcptto', reason: 'invalid_recipient', sample: '553 sorry, badrcptto (#5.7.1)' },
@@ -553,11 +605,6 @@ export const unknownUserPerhaps: Rows = {
     sample: '550 The user you named is unknown',
   },
   'not-found': { says: 'not found', code: '5', reason: 'invalid_recipient', sample: '550 5.1.1 a not found' },
-  'bad-address-syntax': {
-    says: 'bad recipient address',
-    reason: 'invalid_recipient',
-    sample: '501 5.1.3 Bad recipient address syntax',
-  },
   'invalid-address': { says: 'invalid address', reason: 'invalid_recipient', sample: '501 5.1.3 Invalid address' },
   'invalid-route': {
     says: 'invalid route address',

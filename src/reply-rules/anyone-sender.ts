@@ -88,7 +88,19 @@ export const listed: Rows = {
   denylist: { says: 'denylist*', reason: 'blocklist', sample: '550 5.7.1 192.0.2.10 is denylisted' },
 };
 
+/** Signs of a bad list: traps hit, addresses guessed. */
 export const trapped: Rows = {
+  'too-many-invalid': {
+    says: 'too many invalid',
+    reason: 'reputation_block',
+    sample: '550 Too many invalid recipients from your host',
+  },
+  'too-many-unknown': {
+    says: 'too many unknown',
+    reason: 'reputation_block',
+    sample: '421 Too many unknown users tried',
+  },
+
   spamtrap: { says: 'spamtrap*', reason: 'spam_trap', sample: '550 5.7.1 <a@example.com>: recipient is a spamtrap' },
   'spam-trap': { says: 'spam trap*', reason: 'spam_trap', sample: '550 You have sent to a spam trap address' },
   honeypot: { says: 'honeypot', reason: 'spam_trap', sample: '550 5.7.1 The address is a honeypot' },
@@ -206,14 +218,62 @@ export const encryption: Rows = {
 
 /** How the sending host introduces itself. */
 export const greeting: Rows = {
-  'helo-rejected': { says: 'helo command rejected', reason: 'policy', scope: 'config', action: 'fix_config', sample: '504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname' },
-  'ehlo-rejected': { says: 'ehlo command rejected', reason: 'policy', scope: 'config', action: 'fix_config', sample: '504 5.5.2 <localhost>: Ehlo command rejected' },
-  'invalid-helo': { says: 'invalid helo*', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 Invalid HELO' },
-  'invalid-ehlo': { says: 'invalid ehlo*', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 Invalid EHLO' },
-  'helo-name': { says: 'helo name', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 Your HELO name is wrong' },
-  'helo-host': { says: 'helo host*', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 HELO hostname refused' },
-  'helo-argument': { says: 'helo argument', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 HELO argument refused' },
-  'ehlo-argument': { says: 'ehlo argument', reason: 'policy', scope: 'config', action: 'fix_config', sample: '550 EHLO argument refused' },
+  'helo-rejected': {
+    says: 'helo command rejected',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname',
+  },
+  'ehlo-rejected': {
+    says: 'ehlo command rejected',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '504 5.5.2 <localhost>: Ehlo command rejected',
+  },
+  'invalid-helo': {
+    says: 'invalid helo*',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 Invalid HELO',
+  },
+  'invalid-ehlo': {
+    says: 'invalid ehlo*',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 Invalid EHLO',
+  },
+  'helo-name': {
+    says: 'helo name',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 Your HELO name is wrong',
+  },
+  'helo-host': {
+    says: 'helo host*',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 HELO hostname refused',
+  },
+  'helo-argument': {
+    says: 'helo argument',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 HELO argument refused',
+  },
+  'ehlo-argument': {
+    says: 'ehlo argument',
+    reason: 'policy',
+    scope: 'config',
+    action: 'fix_config',
+    sample: '550 EHLO argument refused',
+  },
 };
 
 export const senderAddress: Rows = {
@@ -270,9 +330,21 @@ export const senderAddress: Rows = {
     sample: '550 5.7.27 Sender address has a null MX',
   },
   'invalid-sender': { says: 'invalid sender', reason: 'sender_invalid', sample: '501 5.1.7 Invalid sender' },
-  'sender-is-invalid': { says: 'sender is invalid', reason: 'sender_invalid', sample: '550 5.1.7 The sender is invalid' },
-  'sender-address-invalid': { says: 'sender address invalid', reason: 'sender_invalid', sample: '550 5.1.7 Sender address invalid' },
-  'sender-does-not-exist': { says: 'sender does not exist', reason: 'sender_invalid', sample: '550 5.1.8 The sender does not exist' },
+  'sender-is-invalid': {
+    says: 'sender is invalid',
+    reason: 'sender_invalid',
+    sample: '550 5.1.7 The sender is invalid',
+  },
+  'sender-address-invalid': {
+    says: 'sender address invalid',
+    reason: 'sender_invalid',
+    sample: '550 5.1.7 Sender address invalid',
+  },
+  'sender-does-not-exist': {
+    says: 'sender does not exist',
+    reason: 'sender_invalid',
+    sample: '550 5.1.8 The sender does not exist',
+  },
   'sender-rejected': { says: 'sender rejected', reason: 'sender_invalid', sample: '550 5.1.0 Sender rejected' },
   'bad-sender': { says: 'bad sender', reason: 'sender_invalid', sample: '501 5.1.7 Bad sender address syntax' },
   'unknown-sender': { says: 'unknown sender', reason: 'sender_invalid', sample: '550 5.1.8 Unknown sender' },
@@ -297,7 +369,12 @@ export const relaying: Rows = {
     reason: 'relay_denied',
     sample: '554 5.7.1 <a@example.com>: Relay access denied',
   },
-  relaying: { says: 'relaying', reason: 'relay_denied', sample: '550 5.7.1 <a@example.com>... Relaying denied' },
+  'relaying-denied': {
+    says: 'relaying denied',
+    reason: 'relay_denied',
+    sample: '550 5.7.1 <a@example.com>... Relaying denied',
+  },
+  'relaying-not': { says: 'relaying not', reason: 'relay_denied', sample: '550 Relaying not allowed' },
   'unable-to-relay': {
     says: 'unable to relay',
     reason: 'relay_denied',
@@ -312,7 +389,11 @@ export const relaying: Rows = {
   },
   'we-do-not-relay': { says: 'not relay', reason: 'relay_denied', sample: '550 5.7.1 We do not relay' },
   'open-relay': { says: 'open relay', reason: 'relay_denied', sample: '550 5.7.1 This is not an open relay' },
-  'as-a-relay': { says: 'as a relay', reason: 'relay_denied', sample: '553-you are trying to use me as a\n553 relay, but I have not been configured to' },
+  'as-a-relay': {
+    says: 'as a relay',
+    reason: 'relay_denied',
+    sample: '553-you are trying to use me as a\n553 relay, but I have not been configured to',
+  },
   rcpthosts: {
     says: 'rcpthosts',
     reason: 'relay_denied',
@@ -396,7 +477,11 @@ export const reputation: Rows = {
   },
   'ip-banned': { says: 'banned', reason: 'reputation_block', sample: '554 5.7.1 192.0.2.10 is banned' },
   'bad-ip': { says: 'bad ip', reason: 'reputation_block', sample: '554 5.7.1 Rejected because Bad IP' },
-  'problem-occurred': { says: 'a problem occurred ask your postmaster', reason: 'reputation_block', sample: '554 IP:192.0.2.10 - A problem occurred. (Ask your postmaster)' },
+  'problem-occurred': {
+    says: 'a problem occurred ask your postmaster',
+    reason: 'reputation_block',
+    sample: '554 IP:192.0.2.10 - A problem occurred. (Ask your postmaster)',
+  },
   spammer: { says: 'spammer*', reason: 'reputation_block', sample: '550 5.7.1 We do not talk to spammers' },
   'spam-source': { says: 'spam source', reason: 'reputation_block', sample: '550 5.7.1 192.0.2.10 is a spam source' },
 };
