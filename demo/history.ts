@@ -7,7 +7,7 @@
  *
  * Samples come in order of time, all series of one moment together, so that any length needs little memory. promtool reads
  * that; OpenMetrics itself wants each metric's samples in one piece. Recorded series are not in it: they come from
- * `promtool tsdb create-blocks-from rules`.
+ * `promtool tsdb create-blocks-from rules`. A day at 30 s is 4 million lines, 0.8 GB; at 60 s half of that.
  */
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';

@@ -3,9 +3,10 @@
  * growing Postfix log, KumoMTA log records and the push API. Nothing is sent to anybody but --target.
  */
 import { parseArgs } from 'node:util';
+import { providerOf } from '../src/mailbox-provider.ts';
 import { Feed, type FeedOptions } from './feed.ts';
 import { type Occurrence, Plan } from './plan.ts';
-import { INCIDENTS, type Incident, type IncidentName } from './world.ts';
+import { INCIDENTS, type Incident, type IncidentName, MAILBOXES } from './world.ts';
 
 const NAMES = Object.keys(INCIDENTS).join(', ');
 const HELP = `node demo/main.ts --target=http://127.0.0.1:9871 --keys=DIR [options]
@@ -72,7 +73,9 @@ function planOf(incident: string, after: number, lasts: number): Plan {
 function started({ name }: Occurrence, wall: number): void {
   const { issue_type, domain, ip, family }: Incident = INCIDENTS[name];
   const line = { first_bad_event_at: wall, issue_type, incident: name, sending_domain: domain };
-  console.log(JSON.stringify({ ...line, ...(ip && { sending_ip: ip }), ...(family && { provider: family }) }));
+  const mailbox = MAILBOXES.find((m) => m.family === family);
+  const provider = mailbox && providerOf(mailbox.domain);
+  console.log(JSON.stringify({ ...line, ...(ip && { sending_ip: ip }), ...(provider && { provider }) }));
 }
 
 function ended({ name }: Occurrence, wall: number): void {
