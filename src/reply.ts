@@ -7,19 +7,19 @@
  */
 
 import { FAMILIES } from './reply-rules/order.ts';
-import { APOSTROPHE, AT, DIGIT, LETTER, SPACE, SYMBOLS } from './reply-rules/phrases.ts';
+import { APOSTROPHE, AT, DIGIT, LETTER, SPACE, SYMBOLS, WIDTH } from './reply-rules/phrases.ts';
 import type { Verdict } from './reply-rules/row.ts';
 import { type Rule, rulebook, statusNumber, UNKNOWN } from './reply-rules/rulebook.ts';
 
 export type { Verdict } from './reply-rules/row.ts';
 
 /** A reply is read so far. RFC 5321 allows 512 octets a line, and what a reply means stands in its first lines. */
-const LIMIT = 4096;
+const LIMIT = 2048;
 /** Phrases kept from one reply; real ones hold a dozen. */
 const MOST_HITS = 64;
 
 const { rules, automaton, byPhrase, byStatus, byNothing } = rulebook();
-const { next, found, shorter, width } = automaton;
+const { next, ends: ENDS, found, shorter } = automaton;
 const OPENING = next[SPACE]!;
 
 /** What the last scan read: valid until the next one, which is what keeps a reply from costing an allocation. */
@@ -75,37 +75,37 @@ function fits(rule: Rule): boolean {
   return rule.codes.some((code) => code === first || code === read.code);
 }
 
+/** Every phrase begins with a space, so a word that leads nowhere (state 0) is passed over to its end. */
 function scan(text: string): void {
   read.code = read.doubtful = read.status = read.hits = 0;
   const end = Math.min(text.length, LIMIT);
   let state = OPENING;
-  let last = SPACE;
   for (let i = 0; i < end; i++) {
-    const symbol = SYMBOLS[text.charCodeAt(i)]!;
-    if (last === SPACE) {
-      if (symbol === SPACE) continue;
-      if (symbol >= DIGIT && symbol < LETTER) {
-        const after = numeral(text, i);
-        if (after > i) {
-          i = after - 1;
-          continue;
-        }
+    let symbol = SYMBOLS[text.charCodeAt(i)]!;
+    if (symbol === SPACE) continue;
+    if (symbol >= DIGIT && symbol < LETTER) {
+      const after = numeral(text, i);
+      if (after > i) {
+        i = after - 1;
+        continue;
       }
     }
-    if (symbol >= AT) {
-      if (symbol === APOSTROPHE) continue;
+    for (; symbol !== SPACE && symbol !== AT; symbol = SYMBOLS[text.charCodeAt(i)]!) {
+      if (state !== 0 && symbol !== APOSTROPHE) {
+        state = next[state * WIDTH + symbol]!;
+        if (state >= ENDS) note(state, i);
+      }
+      if (++i >= end) break;
+    }
+    if (symbol === AT && i < end) {
       forget(startOfWord(text, i));
       i = endOfWord(text, i, end) - 1;
       state = OPENING;
-      last = SPACE;
       continue;
     }
-    last = symbol;
-    state = next[state * width + symbol]!;
-    if (found[state] !== 0 || shorter[state] !== 0) note(state, i);
+    state = next[state * WIDTH + SPACE]!;
+    if (state >= ENDS) note(state, i);
   }
-  state = next[state * width + SPACE]!;
-  if (found[state] !== 0 || shorter[state] !== 0) note(state, end);
   if (read.code === 0) read.code = read.doubtful;
 }
 
@@ -168,20 +168,18 @@ function numeral(text: string, i: number): number {
   if (tens < 0 || ones < 0 || goesOn(text, i + 3)) return i;
   const code = first * 100 + tens * 10 + ones;
   if (read.code === 0 && (tens <= 5 || tens === 7)) {
-    const follows = status(text, i + 4);
-    if (follows > i + 4) {
-      read.code = code;
-      return follows;
+    const after = status(text, i + 4);
+    if (after === i + 4 && i > 0 && text.charCodeAt(i + 3) !== 45 /* - */ && !opens(text, i)) {
+      if (read.doubtful === 0) read.doubtful = code;
+      return i;
     }
-    if (i === 0 || text.charCodeAt(i + 3) === 45 || opens(text, i)) {
-      read.code = code;
-      return i + 3;
-    }
-    if (read.doubtful === 0) read.doubtful = code;
-    return i;
+    read.code = code;
+    // What stood before is our own MTA's, and names a host that may be called anything.
+    if (text.startsWith(' said: ', i - 7)) forget(0);
+    return after;
   }
   if (code !== read.code) return i;
-  return Math.max(i + 3, status(text, i + 4));
+  return status(text, i + 4);
 }
 
 /** True when the number at i begins the text, a quotation or what somebody said: "said: 550", "smtp;550", "(550". */
@@ -194,7 +192,7 @@ function opens(text: string, i: number): boolean {
   return i < 0 || c === 58 || c === 59 || c === 40 || c === 91 || c === 60 || c === 34 || c === 39 || c === 61;
 }
 
-/** Reads "5.7.1" at i into `read.status`, unless one was read that says more than x.0.0. Returns its end, or i. */
+/** Reads "5.7.1" at i into `read.status`, unless one was read before that says as much. Returns its end, or i. */
 function status(text: string, i: number): number {
   const kind = digit(text, i);
   const subject = digit(text, i + 2);
@@ -204,7 +202,8 @@ function status(text: string, i: number): number {
   if (subject < 0 || subject > 7 || text.charCodeAt(i + 3) !== 46 || detail < 0) return i;
   for (at++; digit(text, at) >= 0 && detail < 100; at++) detail = detail * 10 + digit(text, at);
   if (goesOn(text, at)) return i;
-  if (kind !== 2 && (read.status === 0 || read.status % 1_000_000 === 0)) {
+  // x.7.0 says no more than that there is something: a later x.7.1 is the better one, and any is better than x.0.0.
+  if (kind !== 2 && ((read.status % 1000 === 0 && detail > 0) || read.status % 1_000_000 === 0)) {
     read.status = statusNumber(kind, subject, detail);
   }
   return at;

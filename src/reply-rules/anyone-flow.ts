@@ -17,7 +17,7 @@ export const givingUp: Rows = {
   'queue-expired': { says: 'in the queue too long', reason: 'expired', sample: 'Message was in the queue too long' },
   'queue-too-long': { says: 'in queue too long', reason: 'expired', sample: '554 5.4.7 Message in queue too long' },
   returned: { says: 'expired returned to sender', reason: 'expired', sample: 'expired, returned to sender' },
-  'giving-up': { says: 'giving up', reason: 'expired', sample: 'Not delivered for 5 days; giving up' },
+  'giving-up': { says: 'days giving up', reason: 'expired', sample: 'Not delivered for 5 days; giving up' },
   'could-not-for': {
     says: 'could not be delivered for',
     reason: 'expired',
@@ -80,6 +80,7 @@ export const ownQuota: Rows = {
   'sending-quota': { says: 'sending quota', reason: 'sender_quota', sample: '454 Sending quota exceeded' },
   'sender-quota': { says: 'sender quota', reason: 'sender_quota', sample: '452 4.7.1 Sender quota exceeded' },
   'quota-to-send': { says: 'quota to send', reason: 'sender_quota', sample: '450 4.7.1 Your quota to send is used up' },
+  credits: { says: 'credits exceeded', reason: 'sender_quota', sample: '451 Maximum credits exceeded' },
   'daily-quota': { says: 'daily quota', reason: 'sender_quota', sample: '452 4.7.1 Your daily quota is exceeded' },
 };
 
@@ -238,6 +239,8 @@ export const throttling: Rows = {
   ratelimit: { says: 'ratelimit*', reason: 'throttle', sample: '451 4.7.1 Sender ratelimited' },
   'rate-control': { says: 'rate control*', reason: 'throttle', sample: '450 4.7.1 Deferred by rate control' },
   throttled: { says: 'throttl*', reason: 'throttle', sample: '421 4.7.0 You are being throttled' },
+  slower: { says: 'slower', reason: 'throttle', sample: '451 4.7.1 Please try again slower' },
+  'mail-bomb': { says: 'mail bomb', reason: 'throttle', sample: '450 4.3.2 Mail bomb suspected' },
   'slow-down': { says: 'slow down', reason: 'throttle', sample: '451 4.7.1 Please slow down' },
   frequency: { says: 'frequency limit*', reason: 'throttle', sample: '451 Frequency limited' },
   'message-limit': { says: 'message limit', reason: 'throttle', sample: '450 4.7.1 Hourly message limit reached' },
@@ -365,11 +368,6 @@ export const path: Rows = {
   'broken-pipe': { says: 'broken pipe', reason: 'connection', sample: 'Deferred: Broken pipe' },
   'bad-greeting': { says: 'bad greeting', reason: 'connection', sample: '4.4.0 Bad greeting from host' },
   eof: { says: 'unexpected eof', reason: 'connection', sample: 'smtp; unexpected EOF' },
-  'refused-talk': {
-    says: 'refused to talk to me',
-    reason: 'connection',
-    sample: 'host mx.example.com[192.0.2.1] refused to talk to me: 421 mx.example.com',
-  },
 };
 
 export const machinery: Rows = {
@@ -389,6 +387,7 @@ export const machinery: Rows = {
   'dns-failure': { says: 'dns failure', reason: 'system_temp', sample: '451 4.4.3 DNS failure' },
   'dns-soft': { says: 'dns soft error', reason: 'system_temp', sample: '4.4.3 DNS Soft Error looking up x.example' },
   servfail: { says: 'servfail', reason: 'system_temp', sample: '451 4.4.3 SERVFAIL for x.example' },
+  'no-such-file': { says: 'no such file', reason: 'remote_misconfig', sample: '554 5.3.0 No such file or directory' },
   'mailer-error': { says: 'mailer error', reason: 'remote_misconfig', sample: '5.3.0 unknown mailer error 1' },
   'command-died': { says: 'command died', reason: 'remote_misconfig', sample: 'Command died with status 1' },
   'command-output': { says: 'command output', reason: 'remote_misconfig', sample: 'Command output: cannot chdir' },
@@ -433,6 +432,13 @@ export const machinery: Rows = {
   milter: { says: 'milter', code: '4', reason: 'system_temp', sample: '451 4.3.0 milter unavailable' },
   'shutting-down': { says: 'shutting down', reason: 'system_temp', sample: '421 4.3.2 Service shutting down' },
   maintenance: { says: 'maintenance', reason: 'system_temp', sample: '421 4.3.2 Down for maintenance' },
+  'error-in-processing': {
+    says: 'error in processing',
+    code: '4',
+    reason: 'system_temp',
+    sample: '451 4.5.0 Error in processing, id=1-2',
+  },
+  'upstream-error': { says: 'upstream error', code: '4', reason: 'system_temp', sample: '421 4.4.0 Upstream error' },
   'internal-error-temporary': {
     says: 'internal error',
     code: '4',
@@ -444,12 +450,6 @@ export const machinery: Rows = {
     code: '4',
     reason: 'system_temp',
     sample: '451 4.3.2 Temporary server error',
-  },
-  'local-error': {
-    says: 'local error',
-    code: '4',
-    reason: 'system_temp',
-    sample: '451 Requested action aborted: local error in processing',
   },
   'temporary-failure': { says: 'temporary failure', reason: 'system_temp', sample: '451 4.3.0 Temporary failure' },
   'temporary-error': { says: 'temporary error', reason: 'system_temp', sample: '451 4.3.0 Temporary error' },
@@ -496,11 +496,6 @@ export const machinery: Rows = {
     reason: 'system_temp',
     sample: '451 4.3.0 Multiple destination domains per transaction is unsupported.',
   },
-  'delivery-suspended': {
-    says: 'delivery temporarily suspended',
-    reason: 'connection',
-    sample: 'delivery temporarily suspended: mx.example.com',
-  },
   'local-configuration': {
     says: 'local configuration error',
     reason: 'remote_misconfig',
@@ -524,5 +519,19 @@ export const machinery: Rows = {
     code: '4',
     reason: 'system_temp',
     sample: '450 4.3.2 Please try again later',
+  },
+};
+
+/** What our own MTA says around the words of the other, when those were not known. */
+export const wrapping: Rows = {
+  'delivery-suspended': {
+    says: 'delivery temporarily suspended',
+    reason: 'connection',
+    sample: 'delivery temporarily suspended: mx.example.com',
+  },
+  'refused-talk': {
+    says: 'refused to talk to me',
+    reason: 'connection',
+    sample: 'host mx.example.com[192.0.2.1] refused to talk to me: 421 mx.example.com',
   },
 };

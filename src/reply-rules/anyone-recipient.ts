@@ -185,6 +185,33 @@ export const closed: Rows = {
     reason: 'inactive_mailbox',
     sample: '550 5.2.1 This mailbox has been blocked',
   },
+  'user-locked': {
+    says: 'user + locked',
+    reason: 'inactive_mailbox',
+    sample: '550 5.7.1 Recipient address rejected: User a temporarily locked',
+  },
+  'currently-suspended': {
+    says: 'is currently suspended',
+    reason: 'inactive_mailbox',
+    sample: '550 The domain is currently suspended',
+  },
+  'is-suspended': { says: 'is suspended', reason: 'inactive_mailbox', sample: '550 It is suspended' },
+  'been-suspended': { says: 'been suspended', reason: 'inactive_mailbox', sample: '550 It has been suspended' },
+  'suspend-service': {
+    says: 'suspend the service',
+    reason: 'inactive_mailbox',
+    sample: '550 Recipient suspend the service',
+  },
+  'account-unavailable': {
+    says: 'account is unavailable',
+    reason: 'inactive_mailbox',
+    sample: '421 4.7.1 RCP-T4 Recipient account is unavailable',
+  },
+  'has-been-replaced': {
+    says: 'has been replaced by',
+    reason: 'inactive_mailbox',
+    sample: '550 5.1.6 address has been replaced by a@example.net',
+  },
   'not-an-active': { says: 'not an active', reason: 'inactive_mailbox', sample: '550 a is not an active address' },
   'mailbox-disabled': {
     says: 'mailbox + disabled',
@@ -214,7 +241,7 @@ export const closed: Rows = {
   'account-suspended': {
     says: 'account + suspended',
     reason: 'inactive_mailbox',
-    sample: '550 User account is suspended',
+    sample: '550 The account of a was suspended',
   },
   'mailbox-suspended': {
     says: 'mailbox + suspended',
@@ -234,7 +261,7 @@ export const closed: Rows = {
     reason: 'inactive_mailbox',
     sample: '550 5.2.1 Mailbox has been closed',
   },
-  'account-locked': { says: 'account + locked', reason: 'inactive_mailbox', sample: '554 5.7.1 user account locked' },
+  'account-locked': { says: 'account + locked', reason: 'inactive_mailbox', sample: '554 5.7.1 account locked' },
   'mailbox-locked': { says: 'mailbox + locked', reason: 'inactive_mailbox', sample: '550 5.2.1 Mailbox locked' },
   'account-blocked': { says: 'account blocked', reason: 'inactive_mailbox', sample: '550 5.2.1 account blocked' },
   'user-blocked': { says: 'user is blocked', reason: 'inactive_mailbox', sample: '550 5.2.1 User is blocked' },
@@ -349,6 +376,12 @@ export const full: Rows = {
 };
 
 export const unwilling: Rows = {
+  'access-denied': {
+    says: 'recipient address rejected access denied',
+    reason: 'policy',
+    scope: 'recipient',
+    sample: '554 5.7.1 <a@example.com>: Recipient address rejected: Access denied',
+  },
   'by-this-user': {
     says: 'rejected by this user',
     reason: 'recipient_block',
@@ -552,6 +585,12 @@ export const route: Rows = {
 
 /** Words that mean the recipient only when nothing above had a better reading. */
 export const unknownUserPerhaps: Rows = {
+  'user-is-unknown': { says: 'user is unknown', reason: 'invalid_recipient', sample: '550 User is unknown' },
+  'not-receive': {
+    says: 'does not receive mail',
+    reason: 'invalid_recipient',
+    sample: '550 This address does not receive mail',
+  },
   addressee: { says: 'addressee unknown', reason: 'invalid_recipient', sample: '553 5.3.0 Addressee unknown' },
   'no-mailbox': { says: 'no mailbox', reason: 'invalid_recipient', sample: '550 5.7.1 No mailbox found' },
   'no-mail-box': { says: 'no mail box', reason: 'invalid_recipient', sample: '550 No mail box for this name' },
@@ -566,6 +605,16 @@ export const unknownUserPerhaps: Rows = {
     says: 'recipient is invalid',
     reason: 'invalid_recipient',
     sample: '550 [internal] [oob] The recipient is invalid.',
+  },
+  'not-like-recipient': {
+    says: 'does not like recipient',
+    reason: 'invalid_recipient',
+    sample: '192.0.2.1 does not like recipient.',
+  },
+  'validation-check': {
+    says: 'recipient validation check',
+    reason: 'invalid_recipient',
+    sample: '550 Failed recipient validation check',
   },
   'bad-recipient': { says: 'bad recipient', reason: 'invalid_recipient', sample: '550 BAD_RECIPIENT' },
   'bad-mailbox': { says: 'bad mailbox', reason: 'invalid_recipient', sample: '550 bad mailbox' },
@@ -599,11 +648,6 @@ export const unknownUserPerhaps: Rows = {
   'non-existent': { says: 'non existent', reason: 'invalid_recipient', sample: '550 5.1.1 non-existent user' },
   'no-such': { says: 'no such', reason: 'invalid_recipient', sample: '550 No such name here' },
   'not-known': { says: 'not known', reason: 'invalid_recipient', sample: '550 a not known here' },
-  'user + unknown': {
-    says: 'user + unknown',
-    reason: 'invalid_recipient',
-    sample: '550 The user you named is unknown',
-  },
   'not-found': { says: 'not found', code: '5', reason: 'invalid_recipient', sample: '550 5.1.1 a not found' },
   'invalid-address': { says: 'invalid address', reason: 'invalid_recipient', sample: '501 5.1.3 Invalid address' },
   'invalid-route': {

@@ -186,6 +186,12 @@ export const nameService: Rows = {
   },
   'reverse-record': { says: 'reverse record', reason: 'dns_ptr', sample: '550 5.7.1 192.0.2.10 has no reverse record' },
   ptr: { says: 'ptr', reason: 'dns_ptr', sample: '450 4.7.1 Client host 192.0.2.10 has no PTR (G1F)' },
+  'name-lookup-failed': {
+    says: 'ip name lookup failed',
+    reason: 'dns_ptr',
+    sample: '554 5.7.1 IP name lookup failed for 192.0.2.10',
+  },
+  'ip-must-resolve': { says: 'ip must resolve', reason: 'dns_ptr', sample: '501 5.7.1 Sender IP must resolve' },
   fcrdns: { says: 'fcrdns', reason: 'dns_ptr', sample: '550 5.7.1 FCrDNS missing' },
 };
 
@@ -299,6 +305,18 @@ export const senderAddress: Rows = {
     reason: 'sender_invalid',
     sample: '550-Verification failed for <a@example.org>\n550 The mail server refused it',
   },
+  'postmaster-verification': {
+    says: 'postmaster verification failed',
+    reason: 'sender_invalid',
+    sample: '550 Postmaster verification failed while checking <a@example.org>',
+  },
+  'return-domain': {
+    says: 'return email domain',
+    reason: 'sender_invalid',
+    sample: '554 5.7.1 The return email domain is invalid',
+  },
+  'return-path': { says: 'return path', reason: 'sender_invalid', sample: '550 Return-Path is not valid' },
+  'envelope-sender': { says: 'envelope sender', reason: 'sender_invalid', sample: '550 Envelope sender is not valid' },
   'could-not-verify': {
     says: 'could not complete sender verify',
     reason: 'sender_invalid',
@@ -346,6 +364,16 @@ export const senderAddress: Rows = {
     sample: '550 5.1.8 The sender does not exist',
   },
   'sender-rejected': { says: 'sender rejected', reason: 'sender_invalid', sample: '550 5.1.0 Sender rejected' },
+  'sender-not-verified': {
+    says: 'sender not verified',
+    reason: 'sender_invalid',
+    sample: '550 5.7.1 Sender not verified',
+  },
+  'verify-sender-domain': {
+    says: 'verify sender',
+    reason: 'sender_invalid',
+    sample: '421 unable to verify sender',
+  },
   'bad-sender': { says: 'bad sender', reason: 'sender_invalid', sample: '501 5.1.7 Bad sender address syntax' },
   'unknown-sender': { says: 'unknown sender', reason: 'sender_invalid', sample: '550 5.1.8 Unknown sender' },
   'sender-unknown': { says: 'sender unknown', reason: 'sender_invalid', sample: '550 5.1.8 Sender unknown' },
@@ -369,6 +397,8 @@ export const relaying: Rows = {
     reason: 'relay_denied',
     sample: '554 5.7.1 <a@example.com>: Relay access denied',
   },
+  'relay-denied': { says: 'relay denied', reason: 'relay_denied', sample: '554 5.7.1 Relay denied' },
+  'no-relay': { says: 'no relay', reason: 'relay_denied', sample: '550 5.7.1 No relay for you' },
   'relaying-denied': {
     says: 'relaying denied',
     reason: 'relay_denied',

@@ -15,6 +15,12 @@ export const apple: Rows = {
   },
   hme1: { says: 'hme1', reason: 'auth_fail', sample: '554 5.7.1 [HME1] Blocked for failing both SPF and DKIM checks.' },
   cs01: { says: 'cs01', reason: 'content_spam', sample: '550 5.7.1 [CS01] Message rejected due to local policy.' },
+  'local-policy': {
+    says: 'local policy',
+    reason: 'content_spam',
+    only: true,
+    sample: '554 5.7.1 [HM08] Message rejected due to local policy.',
+  },
   'excessive-volume': {
     says: 'deferred due to excessive volume',
     reason: 'recipient_rate',

@@ -110,6 +110,9 @@ export const netease: Rows = {
     sample: '421 HL:ICC 163 mx1,abc too many connections',
   },
   'host-frequency': { says: 'hl ifc', reason: 'throttle', sample: '421 HL:IFC 163 mx1,abc' },
+  'no-ptr': { says: 'rp rdn', reason: 'dns_ptr', sample: '553 RP:RDN 163 mx1,abc' },
+  'recipient-rate': { says: 'rp trc', reason: 'throttle', sample: '553 RP:TRC 163 mx1,abc' },
+  'recipients-rate': { says: 'rp qrc', reason: 'throttle', sample: '550 RP:QRC 163 mx1,abc' },
   'host-blocked': { says: 'hl ipb', reason: 'blocklist', sample: '554 HL:IPB 163 mx1,abc' },
   'spf-failed': { says: 'dt sum + spf', reason: 'auth_fail', sample: '553 DT:SUM SPF check 163' },
   'sender-unverified': {

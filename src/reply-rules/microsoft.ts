@@ -83,6 +83,12 @@ export const microsoft: Rows = {
     reason: 'reputation_block',
     sample: '550 5.7.501 Access denied, spam abuse detected.',
   },
+  'outbound-sender': {
+    says: 'bad outbound sender',
+    reason: 'reputation_block',
+    scope: 'domain',
+    sample: '550 5.1.8 Access denied, bad outbound sender',
+  },
   spf: {
     says: 'sender policy framework violation',
     reason: 'auth_fail',

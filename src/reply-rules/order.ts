@@ -1,7 +1,7 @@
 /** The order in which reply rules are tried: each provider's, then anyone's from the plainest words to bare numbers. */
 import { comcast, cox, free, orange, sfr, spectrum, telekom, unitedInternet } from './access-providers.ts';
-import { comeBack, givingUp, greylisting, machinery, ownQuota, path, throttling } from './anyone-flow.ts';
-import { form, malware, policy, size, spam } from './anyone-message.ts';
+import { comeBack, givingUp, greylisting, machinery, ownQuota, path, throttling, wrapping } from './anyone-flow.ts';
+import { form, malware, policy, refusal, size, spam } from './anyone-message.ts';
 import { badDomain, closed, full, route, unknownUser, unknownUserPerhaps, unwilling } from './anyone-recipient.ts';
 import {
   authentication,
@@ -89,5 +89,7 @@ export const TABLES: readonly Table[] = [
   { rows: unknownUserPerhaps },
   { rows: policy },
   { rows: status },
+  { rows: refusal },
+  { rows: wrapping },
   { rows: code },
 ];

@@ -12,7 +12,7 @@ export const AT = 38;
 export const APOSTROPHE = 39;
 /** A letter that no phrase has. */
 export const OTHER = 0;
-const WIDTH = 38;
+export const WIDTH = 38;
 
 export const SYMBOLS = symbols();
 
@@ -47,14 +47,39 @@ export function spell(phrase: string): number[] {
 }
 
 /**
- * The automaton as tables. From state s, symbol k leads to `next[s * WIDTH + k]`. `found[s]` is the phrase that ends in
- * s, plus one; `shorter[s]` the state of the next shorter phrase that ends there too; both 0 for none.
+ * The automaton as tables. From state s, symbol k leads to `next[s * WIDTH + k]`. States stand breadth first, so that the
+ * few which most text goes through lie together, and those in which a phrase ends come last, from `ends` on: the scan
+ * needs no look-up to know that nothing was met.
  */
 export class Automaton {
-  readonly width = WIDTH;
+  readonly next: Uint16Array;
+  readonly ends: number;
+  /** By state: the longest phrase that ends there, plus one; 0 for none. */
+  readonly found: Uint16Array;
+  /** By state: that of the next shorter phrase that ends there too; 0 for none. */
+  readonly shorter: Uint16Array;
+
+  constructor(phrases: readonly string[]) {
+    const trie = new Trie(phrases);
+    const ending = trie.order.filter((state) => trie.meets(state));
+    const order = [...trie.order.filter((state) => !trie.meets(state)), ...ending];
+    const place = new Uint16Array(order.length);
+    for (const [at, state] of order.entries()) place[state] = at;
+    this.ends = order.length - ending.length;
+    this.next = new Uint16Array(order.length * WIDTH);
+    for (const [at, state] of order.entries())
+      for (let k = 0; k < WIDTH; k++) this.next[at * WIDTH + k] = place[trie.next[state * WIDTH + k]!]!;
+    this.found = Uint16Array.from(order, (state) => trie.found[state]!);
+    this.shorter = Uint16Array.from(order, (state) => place[trie.shorter[state]!]!);
+  }
+}
+
+class Trie {
   readonly next: Uint16Array;
   readonly found: Uint16Array;
   readonly shorter: Uint16Array;
+  /** All states, breadth first. */
+  readonly order = [0];
 
   constructor(phrases: readonly string[]) {
     const spelled = phrases.map(spell);
@@ -73,14 +98,17 @@ export class Automaton {
       }
       this.found[state] = id + 1;
     }
-    this.#close(states);
+    this.#close();
   }
 
-  /** Breadth first: where a state has no way on, it goes where its longest proper suffix goes. */
-  #close(states: number): void {
-    const fail = new Uint16Array(states);
-    const queue = [0];
-    for (const state of queue) {
+  meets(state: number): boolean {
+    return this.found[state] !== 0 || this.shorter[state] !== 0;
+  }
+
+  /** Where a state has no way on, it goes where its longest proper suffix goes. */
+  #close(): void {
+    const fail = new Uint16Array(this.found.length);
+    for (const state of this.order) {
       for (let symbol = 0; symbol < WIDTH; symbol++) {
         const at = state * WIDTH + symbol;
         const fallback = state === 0 ? 0 : this.next[fail[state]! * WIDTH + symbol]!;
@@ -90,7 +118,7 @@ export class Automaton {
         } else {
           fail[to] = fallback;
           this.shorter[to] = this.found[fallback] === 0 ? this.shorter[fallback]! : fallback;
-          queue.push(to);
+          this.order.push(to);
         }
       }
     }

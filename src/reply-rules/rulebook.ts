@@ -64,12 +64,27 @@ function push(lists: Map<number, number[]>, key: number, value: number): void {
   else list.push(value);
 }
 
+/** How many rows ask for each phrase. */
+function usesOfPhrases(): ReadonlyMap<string, number> {
+  const uses = new Map<string, number>();
+  for (const { rows } of TABLES)
+    for (const { says } of Object.values(rows))
+      for (const phrase of says?.split(' + ') ?? []) uses.set(phrase, (uses.get(phrase) ?? 0) + 1);
+  return uses;
+}
+
+/** A rule is looked up by its rarest phrase: `suspended` brings up fewer rules than `account`. */
+function rarestFirst(phrases: readonly string[], uses: ReadonlyMap<string, number>): string[] {
+  return phrases.toSorted((a, b) => uses.get(a)! - uses.get(b)! || b.length - a.length);
+}
+
 export function rulebook(): Rulebook {
   const rules: Rule[] = [];
   const phrases = new Map<string, number>();
   const byPhrase = new Map<number, number[]>();
   const byStatus = new Map<number, number[]>();
   const byNothing: number[] = [];
+  const uses = usesOfPhrases();
   const number = (phrase: string): number => {
     if (!phrases.has(phrase)) phrases.set(phrase, phrases.size);
     return phrases.get(phrase)!;
@@ -77,7 +92,7 @@ export function rulebook(): Rulebook {
   for (const { provider = '', rows } of TABLES) {
     for (const [id, row] of Object.entries(rows)) {
       const index = rules.length;
-      const parts = row.says?.split(' + ').map(number) ?? [];
+      const parts = rarestFirst(row.says?.split(' + ') ?? [], uses).map(number);
       const statuses = row.status === undefined ? [] : statusNumbers(row.status);
       if (parts[0] !== undefined) push(byPhrase, parts[0], index);
       else if (statuses.length > 0) for (const status of statuses) push(byStatus, status, index);
