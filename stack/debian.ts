@@ -49,6 +49,9 @@ export interface Kit {
   tests: boolean;
 }
 
+/** Lists older than this are asked for again. */
+const FRESH_MS = 600_000;
+
 /** The path of one tool of a kit below `home`, which is filled first when it lacks the kit. */
 export async function unpack(kitName: string, kit: Kit, tool: string, home: string): Promise<string> {
   const place = join(home, kitName);
@@ -112,55 +115,69 @@ async function fill(place: string, kitName: string, kit: Kit): Promise<void> {
   }
 }
 
-/** The .deb files of a kit. Lists and caches are our own: the machine's may be empty, stale or not ours to write. */
-async function download(work: string, home: string, kit: Kit): Promise<string[]> {
-  const state = join(home, 'apt', kit.suite ?? 'own');
-  for (const dir of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(state, dir), { recursive: true });
-  const options = [
-    ...['-qq', '-o', `Dir::State::Lists=${state}/lists`, '-o', `Dir::Cache=${state}/cache`],
-    ...['-o', 'Acquire::Languages=none', '-o', 'APT::Sandbox::User=root', '-o', 'APT::Install-Recommends=false'],
-    ...['-o', 'Acquire::Retries=3'],
-  ];
-  if (kit.suite !== undefined) {
-    const list = join(state, 'sources.list');
-    writeFileSync(list, await debianSource(kit.suite));
-    options.push('-o', `Dir::Etc::SourceList=${list}`, '-o', 'Dir::Etc::SourceParts=/dev/null');
-  }
-  // One source of several out of reach is no reason to give up; a package that cannot be had says so below.
-  const stamp = join(state, 'updated');
-  const fresh = existsSync(stamp) && Date.now() - statSync(stamp).mtimeMs < 600_000;
-  const refused = fresh ? '' : await run('apt-get', [...options, 'update']).then(() => '', reason);
-  if (!fresh && refused === '') writeFileSync(stamp, '');
-  let names: readonly string[] = kit.packages;
+/** The .deb files of a kit. */
+async function download(work: string, home: string, { packages, suite, alone, without = [] }: Kit): Promise<string[]> {
+  const lists = await refreshed(home, suite);
+  let names = packages;
   try {
-    if (kit.alone === undefined) {
-      const { stdout } = await run('apt-get', [...options, '--simulate', 'install', ...kit.packages]);
-      names = [...stdout.matchAll(/^Inst (\S+)/gm)]
-        .map((match) => match[1]!)
-        .filter((name) => !kit.without?.includes(name));
+    if (alone === undefined) {
+      const { stdout } = await run('apt-get', [...lists.options, '--simulate', 'install', ...packages]);
+      names = [...stdout.matchAll(/^Inst (\S+)/gm)].map((match) => match[1]!).filter((name) => !without.includes(name));
     }
-    await run('apt-get', [...options, 'download', ...names], { cwd: work });
+    await run('apt-get', [...lists.options, 'download', ...names], { cwd: work });
   } catch (error) {
-    rmSync(stamp, { force: true });
-    throw new Error(`${refused}\n${reason(error)}`.trim());
+    rmSync(lists.stamp, { force: true });
+    throw new Error(`${lists.refused}\n${reason(error)}`.trim());
   }
   return readdirSync(work)
     .filter((name) => name.endsWith('.deb'))
     .map((name) => join(work, name));
 }
 
-/** Another release, from the mirror that the machine takes its own from. */
-async function debianSource(suite: string): Promise<string> {
-  const own = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
-  const { stdout } = await run('apt-get', ['indextargets', '--format', '$(RELEASE) $(COMPONENT) $(REPO_URI)']);
-  const mirror = stdout
-    .split('\n')
-    .find((line) => line.startsWith(`${own} main `))
-    ?.split(' ')[2];
+interface Lists {
+  /** Of apt-get, to use them. */
+  options: string[];
+  /** Its age is that of the lists. */
+  stamp: string;
+  /** What was wrong with refreshing them. */
+  refused: string;
+}
+
+/** Lists and caches are our own: the machine's may be empty, stale or not ours to write. */
+async function refreshed(home: string, suite: Kit['suite']): Promise<Lists> {
+  const state = join(home, 'apt', suite ?? 'own');
+  for (const dir of ['lists/partial', 'cache/archives/partial']) mkdirSync(join(state, dir), { recursive: true });
+  const options = [
+    ...['-qq', '-o', `Dir::State::Lists=${state}/lists`, '-o', `Dir::Cache=${state}/cache`],
+    ...['-o', 'Acquire::Languages=none', '-o', 'APT::Sandbox::User=root', '-o', 'APT::Install-Recommends=false'],
+    // A mirror that lags is better than none: who signed is checked all the same.
+    ...['-o', 'Acquire::Retries=3', '-o', 'Acquire::Check-Valid-Until=false'],
+  ];
+  if (suite !== undefined) {
+    const list = join(state, 'sources.list');
+    writeFileSync(list, await debianSource(suite, await refreshed(home, undefined)));
+    options.push('-o', `Dir::Etc::SourceList=${list}`, '-o', 'Dir::Etc::SourceParts=/dev/null');
+  }
+  const stamp = join(state, 'updated');
+  if (existsSync(stamp) && Date.now() - statSync(stamp).mtimeMs < FRESH_MS) return { options, stamp, refused: '' };
+  // One source of several out of reach is no reason to give up: a package that cannot be had says so by itself.
+  const refused = await run('apt-get', [...options, 'update']).then(() => '', reason);
+  if (refused === '') writeFileSync(stamp, '');
+  return { options, stamp, refused };
+}
+
+/** Another release, from the mirror that the machine takes its own from; apt tells it only of lists that it has. */
+async function debianSource(suite: string, own: Lists): Promise<string> {
+  const release = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  const format = '$(RELEASE) $(COMPONENT) $(REPO_URI)';
+  const { stdout } = await run('apt-get', [...own.options, 'indextargets', '--format', format]);
+  const line = stdout.split('\n').find((target) => target.startsWith(`${release} main `));
+  const mirror = line?.split(' ')[2];
+  if (mirror === undefined) {
+    throw new Error(`${own.refused}\napt-get knows no mirror of Debian; name one in /etc/apt/sources.list`.trim());
+  }
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  const signed = existsSync(keyring) ? `[signed-by=${keyring}] ` : '';
-  if (mirror === undefined) throw new Error('apt-get knows no mirror of Debian; name one in /etc/apt/sources.list');
-  return `deb ${signed}${mirror} ${suite} main\n`;
+  return `deb ${existsSync(keyring) ? `[signed-by=${keyring}] ` : ''}${mirror} ${suite} main\n`;
 }
 
 /** A package may still say /lib where the machine has /usr/lib. */

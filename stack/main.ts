@@ -51,6 +51,7 @@ async function main(): Promise<void> {
   console.log(introduction(stack, await pages(stack)));
   const ends = stack.children.map(async (child) => {
     const how = await child.ended;
+    if (child.stopped) return;
     throw new Error(`${child.name} ${how}. It said:\n${child.log()}`);
   });
   await Promise.all(ends);
@@ -84,8 +85,8 @@ A made-up sender's mail is coming in: signed SendGrid posts, KumoMTA records, a 
 Look at
   the ratios    ${ui}/graph?g0.expr=domain%3Aemail_bounced%3Aratio_rate15m&g0.tab=0&g0.range_input=15m
   the alerts    ${ui}/alerts
-Notifications that people would get are printed here as they arrive. The first sign of life is the Watchdog, about
-a minute from now. To bring the next incident on at once, in another terminal: kill -USR2 ${demo.process.pid}
+Notifications that people would get are printed here as they arrive. The first is the Watchdog, a
+sign of life. To bring the next incident on at once, in another terminal: kill -USR2 ${demo.process.pid}
 Ctrl-C stops everything.
 `;
 }

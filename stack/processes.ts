@@ -14,6 +14,8 @@ export interface Child {
   log(): string;
   /** Resolves when it has ended, with the words for how. */
   ended: Promise<string>;
+  /** It was told to end: no failure. */
+  stopped: boolean;
   /** SIGTERM, then SIGKILL when that takes too long. Resolves when it has ended. */
   stop(): Promise<void>;
 }
@@ -63,7 +65,14 @@ export function start(name: string, command: string, args: readonly string[], op
       resolve(signal === null ? `ended with status ${code}` : `ended by ${signal}`),
     );
   });
-  const self: Child = { name, process: child, log: () => lines.join('\n'), ended, stop: () => stop(self) };
+  const self: Child = {
+    name,
+    process: child,
+    log: () => lines.join('\n'),
+    ended,
+    stopped: false,
+    stop: () => stop(self),
+  };
   children.add(self);
   void ended.then(() => children.delete(self));
   return self;
@@ -71,6 +80,7 @@ export function start(name: string, command: string, args: readonly string[], op
 
 async function stop(child: Child): Promise<void> {
   if (!children.has(child)) return;
+  child.stopped = true;
   signalGroup(child, 'SIGTERM');
   const timer = setTimeout(() => signalGroup(child, 'SIGKILL'), STOP_MS);
   await child.ended;
