@@ -2,7 +2,6 @@
  * `npm run bench:ingest`: what the built program takes in. Signed SendGrid posts from a process of their own, flat out for
  * each batch size and at the target rate, with 50 000 series scraped every 5 s. Prints a JSON line a batch size and mode.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import {
@@ -12,7 +11,6 @@ import {
   type Measured,
   machine,
   median,
-  pause,
   round,
   start,
   startExporter,
@@ -34,8 +32,10 @@ const {
   only,
 } = flags({
   runs: 3,
-  seconds: 3,
-  'sustained-seconds': 10,
+  /** Of each run flat out; 0 leaves them away. */
+  seconds: 2.5,
+  /** Of each run at the target rate; 0 leaves them away. */
+  'sustained-seconds': 7,
   /** Identities that the ledger knows already in the sustained runs: a full window, as after the first minutes of such load. */
   'known-ids': 1 << 24,
   /** One batch size only. */
@@ -49,8 +49,8 @@ const FLAT_OUT = [
   { batch: 100, connections: 128, bytes: 256e6 },
   { batch: 400, connections: 48, bytes: 256e6 },
   { batch: 1000, connections: 24, bytes: 256e6 },
-].filter(({ batch }) => only === 0 || batch === only);
-const SUSTAINED = [100, 1000].filter((batch) => only === 0 || batch === only);
+].filter(({ batch }) => seconds > 0 && (only === 0 || batch === only));
+const SUSTAINED = [100, 1000].filter((batch) => sustainedSeconds > 0 && (only === 0 || batch === only));
 
 const keys = newKeys();
 const config = configuration(keys.public);
@@ -93,8 +93,7 @@ async function measure(exporter: Measured, generator: Generator, run: Run): Prom
 }
 
 async function loaded(batch: number, bytes: number, known: boolean) {
-  const directory = join(folder(), 'storage');
-  mkdirSync(directory);
+  const directory = folder();
   if (known) await fillWindow(directory);
   const exporter = await startExporter({ program, config, directory });
   const series = await makeSeries(exporter, keys, SERIES);
@@ -185,5 +184,4 @@ async function sustained(batch: number): Promise<void> {
 
 for (const row of FLAT_OUT) await flatOut(row);
 for (const batch of SUSTAINED) await sustained(batch);
-await pause(0);
 process.exit(0);

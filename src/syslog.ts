@@ -2,6 +2,8 @@
  * A run of log lines becomes stamp, host, program and message of each: RFC 3164, RFC 5424, RFC 3339 stamps (rsyslog's and
  * systemd's files), and the JSON records in which Vector, Fluent Bit, rsyslog and journald ship the same lines.
  */
+import { z } from 'zod';
+import { Malformed, type Post } from './source.ts';
 import { millis } from './time.ts';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
@@ -10,6 +12,21 @@ const DAY = 86_400_000;
 const MICROSECONDS_FROM = 1e14;
 /** A string over 128 KiB goes to V8's large-object space, which costs more than reading it. */
 const PIECE = 65_536;
+
+/** Key of every source that reads logs. */
+export const timeZone = z
+  .string()
+  .refine(isTimeZone, 'not the name of a time zone, such as Europe/Berlin')
+  .optional()
+  .describe('IANA time zone of stamps that do not say theirs. Default: the time zone of this process');
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** Wall clock readings of one time zone become Unix milliseconds. */
 export class Clock {
@@ -69,7 +86,7 @@ export class Clock {
     const zone = /(Z|[+-]\d\d(:?\d\d)?)$/.exec(stamp.slice(19));
     if (!zone) return this.at(Date.parse(`${stamp.slice(0, 10)}T${stamp.slice(11)}Z`), now);
     const offset = zone[1] === 'Z' ? 'Z' : zone[1]!.replace(/^(...):?(..)?$/, (_, h, m = '00') => `${h}:${m}`);
-    return Date.parse(`${stamp.slice(0, 10)}T${stamp.slice(11, 19 + zone.index)}${offset}`);
+    return Date.parse(`${stamp.slice(0, 10)}T${stamp.slice(11, 19 + zone.index).trimEnd()}${offset}`);
   }
 
   /** Whatever a shipper writes: seconds, milliseconds or microseconds since 1970 as a number or its digits, or a stamp. */
@@ -91,6 +108,81 @@ export function kept(slice: string): string {
   return copy;
 }
 
+/** Messages in one host's queue at once; a big one has some 100 000. */
+const MESSAGES = 300_000;
+/** Lines of a message can overtake its last one when a shipper sends several batches at once. */
+const ENDED = 4096;
+
+/** What earlier lines said of a message, by its queue id; bounded. */
+export class Messages<Known> {
+  #known = new Map<string, Known>();
+  #ended: string[] = [];
+  #next = 0;
+
+  get(id: string): Known | undefined {
+    return this.#known.get(id);
+  }
+
+  set(id: string, known: Known): void {
+    if (this.#known.size >= MESSAGES && !this.#known.has(id)) {
+      const oldest = this.#known.keys().next().value;
+      if (oldest !== undefined) this.#known.delete(oldest);
+    }
+    this.#known.set(kept(id), known);
+  }
+
+  /** It left the queue; forgotten after as many others. */
+  end(id: string): void {
+    const old = this.#ended[this.#next];
+    if (old !== undefined) this.#known.delete(old);
+    this.#ended[this.#next] = kept(id);
+    this.#next = (this.#next + 1) % ENDED;
+  }
+}
+
+const HOSTS = 1000;
+const DOMAINS = 50_000;
+
+/** Queue ids are a host's own. */
+export class Hosts<Known> {
+  #hosts = new Map<string, Messages<Known>>();
+  #host: string | undefined;
+  #messages = new Messages<Known>();
+
+  of(host: string): Messages<Known> {
+    if (host === this.#host) return this.#messages;
+    let messages = this.#hosts.get(host);
+    if (!messages) {
+      const oldest = this.#hosts.size >= HOSTS ? this.#hosts.keys().next().value : undefined;
+      if (oldest !== undefined) this.#hosts.delete(oldest);
+      messages = new Messages();
+      this.#hosts.set(host, messages);
+    }
+    this.#host = host;
+    this.#messages = messages;
+    return messages;
+  }
+}
+
+/** Domains as logs write them become domains: lower case, free of the chunk they came in, '' for what is none. */
+export class Domains {
+  #known = new Map<string, string>();
+
+  /** Of the address between `from` and `to`. */
+  of(text: string, from: number, to: number): string {
+    let at = to;
+    while (at > from && text.charCodeAt(at - 1) !== 64 /* @ */) at--;
+    if (at === from) return '';
+    const written = text.slice(at, to);
+    const known = this.#known.get(written);
+    if (known !== undefined) return known;
+    if (this.#known.size >= DOMAINS) this.#known.clear();
+    const domain = /^[^\s<>@]{1,255}$/.test(written) ? kept(written).toLowerCase().replace(/\.$/, '') : '';
+    this.#known.set(kept(written), domain);
+    return domain;
+  }
+}
+
 /**
  * Reads line after line and is itself the current line, so that the many lines nobody wants cost no allocation.
  * `Role` is what the owner makes of a program's name (`postfix/smtp`); lines of programs without one are passed over.
@@ -104,13 +196,13 @@ export class Lines<Role> {
   now = 0;
   /** Lines that are no log lines at all, and records without a message. */
   invalid = 0;
-  /** At least one line was in the form of a log line. */
-  understood = false;
 
   #clock: Clock;
   #roleOf: (program: string) => Role | undefined;
   #roles = new Map<string, Role | undefined>();
   #take: (role: Role) => void = () => {};
+  /** At least one line was in the form of a log line. */
+  #understood = false;
   #start = 0;
   #stampEnd = 0;
   #stamp = '';
@@ -123,11 +215,20 @@ export class Lines<Role> {
     this.#roleOf = roleOf;
   }
 
-  /** Calls `take` while this is the line. */
-  read(body: Buffer, now: number, take: (role: Role) => void): void {
+  /** Calls `take` while this is the line. Throws Malformed when the post claims to be JSON and has nothing to read in it. */
+  read({ body, headers }: Post, now: number, take: (role: Role) => void): void {
+    this.#read(body, now, take);
+    if (!this.#understood && this.invalid > 0 && /json/.test(headers['content-type'] ?? '')) {
+      throw new Malformed(
+        'expected a JSON array, or one JSON object a line, each with a log line in "message", "MESSAGE" or "log"',
+      );
+    }
+  }
+
+  #read(body: Buffer, now: number, take: (role: Role) => void): void {
     this.now = now;
     this.invalid = 0;
-    this.understood = false;
+    this.#understood = false;
     this.#take = take;
     const records = wholeJson(body);
     if (records) {
@@ -191,6 +292,10 @@ export class Lines<Role> {
     if (first >= 65 && first <= 83 && text.charCodeAt(at + 3) === 32 && text.charCodeAt(at + 9) === 58 /* : */) {
       stampEnd = text.indexOf(' ', at + 15);
     } else if (first >= 48 && first <= 57 && text.charCodeAt(at + 4) === 45 /* - */) {
+      if (text.charCodeAt(at + 10) === 32 && this.#role('') !== undefined) {
+        this.#ownLine(at, end);
+        return;
+      }
       stampEnd = text.indexOf(' ', at);
     } else {
       if (end > from && text.slice(from, end).trim() !== '') this.invalid++;
@@ -201,7 +306,7 @@ export class Lines<Role> {
       this.invalid++;
       return;
     }
-    this.understood = true;
+    this.#understood = true;
     const program = hostEnd + 1;
     let programEnd = program;
     for (; programEnd < end; programEnd++) {
@@ -219,6 +324,25 @@ export class Lines<Role> {
       this.host = kept(text.slice(stampEnd + 1, hostEnd));
     }
     this.#take(role);
+  }
+
+  /** A log of the program's own: `2026-11-24 10:00:00.123 +0100 message`, without host or name. */
+  #ownLine(at: number, end: number): void {
+    const { text } = this;
+    let stampEnd = text.indexOf(' ', at + 11);
+    const sign = text.charCodeAt(stampEnd + 1);
+    if ((sign === 43 || sign === 45) && text.charCodeAt(stampEnd + 6) === 32) stampEnd += 6;
+    if (stampEnd < 0 || stampEnd >= end) {
+      this.invalid++;
+      return;
+    }
+    this.#understood = true;
+    this.#start = at;
+    this.#stampEnd = stampEnd;
+    this.end = end;
+    this.message = stampEnd + 1;
+    this.host = '';
+    this.#take(this.#role('')!);
   }
 
   #role(program: string): Role | undefined {
@@ -252,15 +376,15 @@ export class Lines<Role> {
       this.#lines(message);
       return;
     }
-    this.understood = true;
+    this.#understood = true;
     const tagged = program === '' ? /^(\S+?)(\[\d+\])?: /.exec(message) : null;
-    const role = this.#role(program || (tagged?.[1] ?? ''));
+    const role = this.#role(program || (tagged?.[1] ?? '\0'));
     if (role === undefined) return;
     this.text = message;
     this.message = tagged?.[0].length ?? 0;
     this.end = message.trimEnd().length;
     this.host = host;
-    this.#record = { at, id: `${host} ${String(at)} ${program} ${message}` };
+    this.#record = { at, id: `${host} ${JSON.stringify(at)} ${program} ${message}` };
     this.#take(role);
   }
 }

@@ -12,7 +12,10 @@ import { basename, dirname, extname, join } from 'node:path';
 export interface Position {
   /** Device and inode, `dev:ino` in decimal: finds the file again after it was renamed. */
   file: string;
-  /** Hash of the file's first `min(offset, 1024)` bytes: tells it from another file in the same inode, or finds its copy. */
+  /**
+   * Hashes of the file's first bytes, several lengths up to `min(offset, 1024)`: tell it from another file in the same
+   * inode, and find its copy, even one that was made when the file was shorter.
+   */
   fingerprint: string;
   /** First byte that was not delivered; always the begin of a line. */
   offset: number;
@@ -412,14 +415,14 @@ class Follower extends Input {
     }
     const stats = await handle.stat({ bigint: true });
     const head = await readAt(handle, 0, stats.isFile() ? Math.min(offset, HEAD) : 0);
-    if (!stats.isFile() || idOf(stats) !== idOf(member.stats) || (fingerprint !== '' && hash(head) !== fingerprint)) {
+    if (!stats.isFile() || idOf(stats) !== idOf(member.stats) || !fits(head, fingerprint)) {
       await handle.close();
       if (!stats.isFile()) throw new Error('is not a regular file; give a file, or - for standard input');
       return false;
     }
     await this.#close();
     const begun = changedOf(member.stats);
-    this.#current = { ...member, handle, head, fingerprint: hash(head), offset, searched: 0, begun };
+    this.#current = { ...member, handle, head, fingerprint: fingerprintOf(head), offset, searched: 0, begun };
     this.#seen = new Set(family.map((one) => idOf(one.stats)));
     this.#successorSince = 0;
     return true;
@@ -583,11 +586,27 @@ async function unchanged({ handle, head }: Current): Promise<boolean> {
 
 function setHead(current: Current, head: Buffer): void {
   current.head = head;
-  current.fingerprint = hash(head);
+  current.fingerprint = fingerprintOf(head);
 }
 
-function hash(head: Buffer): string {
-  return createHash('sha256').update(head).digest('base64url').slice(0, 22);
+/** `32.hash,64.hash,…` of as many bytes. */
+function fingerprintOf(head: Buffer): string {
+  const lengths = [32, 64, 128, 256, 512].filter((length) => length < head.length);
+  return [...lengths, head.length].map((length) => `${length}.${hash(head.subarray(0, length))}`).join();
+}
+
+/** As far as `head` goes; '' fits all. */
+function fits(head: Buffer, fingerprint: string): boolean {
+  if (fingerprint === '') return true;
+  const known = fingerprint
+    .split(',')
+    .map((part) => [Number.parseInt(part, 10), part.slice(part.indexOf('.') + 1)] as const);
+  const usable = known.filter(([length]) => length <= head.length);
+  return usable.length > 0 && usable.every(([length, expected]) => hash(head.subarray(0, length)) === expected);
+}
+
+function hash(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('base64url').slice(0, 11);
 }
 
 function positionOf({ stats, fingerprint, offset }: Current): Position {

@@ -105,7 +105,7 @@ export const KITS = {
     tools: { exim4: { file: 'usr/sbin/exim4', names: ['exim4'] } },
     probe: ['exim4', '-C', '/dev/null', '-bV'],
     prints: /version ([\d.]+)/,
-    tests: false,
+    tests: true,
   },
   // `sendmail` in PATH is any MTA's.
   sendmail: {
@@ -115,7 +115,7 @@ export const KITS = {
     tools: { sendmail: { file: 'usr/libexec/sendmail/sendmail', names: [] } },
     probe: ['sendmail', '-d0.1', '-bP'],
     prints: /Version ([\d.]+)/,
-    tests: false,
+    tests: true,
   },
   chromium: {
     packages: ['chromium'],

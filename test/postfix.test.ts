@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually, folder, startExporter } from './exporter.ts';
-import { Postfix, Sink } from './mta/postfix.ts';
+import { Postfix } from './mta/postfix.ts';
+import { Sink } from './mta/smtp.ts';
 
 test('counters equal what the sinks saw, across rotation and a kill', async (t) => {
   const [accepts, defers, refuses] = [

@@ -7,8 +7,8 @@
 import { z } from 'zod';
 import type { MailEvent } from '../event.ts';
 import type { Parsed, Post, Source, SourceType } from '../source.ts';
-import { Malformed, nothing } from '../source.ts';
-import { kept, Lines } from '../syslog.ts';
+import { nothing } from '../source.ts';
+import { Domains, Hosts, Lines, timeZone } from '../syslog.ts';
 
 /** What follows `status=`. */
 const STATUS: Record<string, 'delivered' | 'deferred' | 'bounced' | 'ignored'> = {
@@ -56,11 +56,7 @@ const config = z.strictObject({
     .describe(
       'Address by the name that a smtp service logs under, whole (postfix-out/smtp) or a part of it (smtp-ip2); of all others it is sending_ip',
     ),
-  time_zone: z
-    .string()
-    .refine(isTimeZone, 'not the name of a time zone, such as Europe/Berlin')
-    .optional()
-    .describe('IANA time zone of stamps that do not say theirs. Default: the time zone of this process'),
+  time_zone: timeZone,
   ignore_relays: z
     .array(z.string())
     .default([])
@@ -69,75 +65,31 @@ const config = z.strictObject({
     ),
 });
 
-function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
 type Role = { does: 'send'; ip: string } | { does: 'queue'; ip: string } | { does: 'inbound'; ip: string };
 
-/** Queue ids known at once on one host; a big queue has some 100 000 messages in it. */
-const MESSAGES = 300_000;
-/** Lines of one message can overtake its `removed` when a shipper sends several batches at once. */
-const REMOVED = 4096;
-const HOSTS = 1000;
 /** Recipients remembered of one message, for the day it expires. */
 const WAITING = 1000;
-const DOMAINS = 50_000;
 
 interface Deferral {
   recipientDomain: string;
   sendingIp: string;
 }
 
-/** What is known of the messages in one host's queue. */
-class Queue {
-  /** Sending domain by queue id. */
-  senders = new Map<string, string>();
-  /** Who was deferred in the current attempt, by queue id. */
-  waiting = new Map<string, Deferral[]>();
-  #removed: string[] = [];
-  #next = 0;
-
-  activate(id: string, domain: string): void {
-    if (this.waiting.size > 0) this.waiting.delete(id);
-    if (this.senders.size >= MESSAGES && !this.senders.has(id)) {
-      const oldest = this.senders.keys().next().value;
-      if (oldest !== undefined) this.#forget(oldest);
-    }
-    this.senders.set(kept(id), domain);
-  }
-
-  remove(id: string): void {
-    const old = this.#removed[this.#next];
-    if (old !== undefined) this.#forget(old);
-    this.#removed[this.#next] = kept(id);
-    this.#next = (this.#next + 1) % REMOVED;
-  }
-
-  defer(id: string, deferral: Deferral): void {
-    const others = this.waiting.get(id);
-    if (!others) this.waiting.set(kept(id), [deferral]);
-    else if (others.length < WAITING) others.push(deferral);
-  }
-
-  #forget(id: string): void {
-    this.senders.delete(id);
-    this.waiting.delete(id);
-  }
+interface Message {
+  /** Sending domain, or NULL_SENDER. */
+  sender: string;
+  /** Who was deferred in the current attempt. */
+  waiting: Deferral[];
 }
+
+/** Most messages are never deferred, and an array each would be most of what is kept. */
+const NOBODY: Deferral[] = [];
 
 class Postfix implements Source {
   #config: z.infer<typeof config>;
   #lines: Lines<Role>;
-  #queues = new Map<string, Queue>();
-  #host: string | undefined;
-  #queue = new Queue();
-  /** Domains as they are written → lower case and free of the chunk they came in. */
-  #domains = new Map<string, string>();
+  #hosts = new Hosts<Message>();
+  #domains = new Domains();
   #parsed = nothing();
   #ignoredRelays: Set<string>;
 
@@ -150,13 +102,8 @@ class Postfix implements Source {
   parse(post: Post, now: number): Parsed {
     const parsed = nothing();
     this.#parsed = parsed;
-    this.#lines.read(post.body, now, (role) => this.#line(role));
+    this.#lines.read(post, now, (role) => this.#line(role));
     parsed.invalid += this.#lines.invalid;
-    if (!this.#lines.understood && parsed.invalid > 0 && /json/.test(post.headers['content-type'] ?? '')) {
-      throw new Malformed(
-        'expected a JSON array, or one JSON object a line, each with a log line in "message", "MESSAGE" or "log"',
-      );
-    }
     return parsed;
   }
 
@@ -183,24 +130,22 @@ class Postfix implements Source {
 
   /** `from=<a@b>, size=…`, `from=<a@b>, status=expired, …` or `removed`, at `at`. */
   #message(id: string, at: number): void {
-    const { text, end } = this.#lines;
-    const queue = this.#queueOfHost();
-    if (text.startsWith('removed', at)) queue.remove(id);
+    const { text, end, host } = this.#lines;
+    const messages = this.#hosts.of(host);
+    if (text.startsWith('removed', at)) messages.end(id);
     if (!text.startsWith('from=<', at)) return;
     const address = afterAddress(text, at + 6, end);
-    const domain = address === at + 7 ? NULL_SENDER : this.#domain(at + 6, address - 1);
-    if (text.startsWith(', status=', address)) this.#givenUp(id, domain, word(text, address + 9, end));
-    else queue.activate(id, domain);
+    const sender = address === at + 7 ? NULL_SENDER : this.#domains.of(text, at + 6, address - 1);
+    if (!text.startsWith(', status=', address)) messages.set(id, { sender, waiting: NOBODY });
+    else this.#givenUp(messages.get(id)?.waiting ?? NOBODY, sender, word(text, address + 9, end));
   }
 
-  #givenUp(id: string, sender: string, status: string): void {
+  #givenUp(waiting: Deferral[], sender: string, status: string): void {
     if (!Object.hasOwn(GIVEN_UP, status)) {
       this.#parsed.unknown.push(status);
       return;
     }
-    const queue = this.#queueOfHost();
-    const recipients = queue.waiting.get(id) ?? [{ recipientDomain: '', sendingIp: '' }];
-    queue.waiting.delete(id);
+    const recipients = waiting.length > 0 ? waiting : [{ recipientDomain: '', sendingIp: '' }];
     const at = this.#lines.at();
     if (Number.isNaN(at)) this.#parsed.invalid++;
     else if (sender === NULL_SENDER) this.#parsed.ignored++;
@@ -232,8 +177,9 @@ class Postfix implements Source {
     if (status < 0 || status >= end) return;
     const statusWord = word(text, status + 9, end);
     const outcome = Object.hasOwn(STATUS, statusWord) ? STATUS[statusWord]! : 'unknown';
-    const queue = this.#queueOfHost();
-    const sender = queue.senders.get(queueId) ?? '';
+    const messages = this.#hosts.of(this.#lines.host);
+    const message = messages.get(queueId);
+    const sender = message?.sender ?? '';
     const { events } = this.#parsed;
     if (outcome === 'unknown') {
       this.#parsed.unknown.push(statusWord);
@@ -248,7 +194,7 @@ class Postfix implements Source {
       at: this.#lines.at(),
       sendingDomain: sender,
       sendingIp: role.ip,
-      recipientDomain: this.#domain(start, domainEnd),
+      recipientDomain: this.#domains.of(text, start, domainEnd),
       campaign: '',
     };
     if (Number.isNaN(fact.at)) {
@@ -261,7 +207,10 @@ class Postfix implements Source {
     }
     const reply = replyIn(text, text.indexOf(' (', status) + 2, end, valueIn(text, ', dsn=', at, status));
     if (outcome === 'deferred') {
-      queue.defer(queueId, { recipientDomain: fact.recipientDomain, sendingIp: fact.sendingIp });
+      const deferral = { recipientDomain: fact.recipientDomain, sendingIp: fact.sendingIp };
+      const waiting = message?.waiting ?? NOBODY;
+      if (waiting.length === 0) messages.set(queueId, { sender, waiting: [deferral] });
+      else if (waiting.length < WAITING) waiting.push(deferral);
     }
     events.push({ kind: outcome, ...fact, reply } satisfies MailEvent);
   }
@@ -283,36 +232,7 @@ class Postfix implements Source {
 
   #delay(from: number, to: number): number | undefined {
     const seconds = Number(valueIn(this.#lines.text, ', delay=', from, to) || 'none');
-    return seconds >= 0 ? seconds : undefined;
-  }
-
-  /** Domain of the address between `from` and `to`, in lower case. */
-  #domain(from: number, to: number): string {
-    const { text } = this.#lines;
-    let at = to;
-    while (at > from && text.charCodeAt(at - 1) !== 64 /* @ */) at--;
-    if (at === from) return '';
-    const written = text.slice(at, to);
-    const known = this.#domains.get(written);
-    if (known !== undefined) return known;
-    if (this.#domains.size >= DOMAINS) this.#domains.clear();
-    const domain = /^[^\s<>@]{1,255}$/.test(written) ? kept(written).toLowerCase().replace(/\.$/, '') : '';
-    this.#domains.set(kept(written), domain);
-    return domain;
-  }
-
-  #queueOfHost(): Queue {
-    const { host } = this.#lines;
-    if (host === this.#host) return this.#queue;
-    let queue = this.#queues.get(host);
-    if (!queue) {
-      if (this.#queues.size >= HOSTS) this.#queues.delete(this.#queues.keys().next().value!);
-      queue = new Queue();
-      this.#queues.set(host, queue);
-    }
-    this.#host = host;
-    this.#queue = queue;
-    return queue;
+    return seconds >= 0 && seconds < Number.POSITIVE_INFINITY ? seconds : undefined;
   }
 }
 

@@ -1,45 +1,11 @@
-/** A real Postfix in a folder of its own, and real sinks that accept, defer or refuse what it sends. */
+/** A real Postfix in a folder of its own. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { tool } from '../../stack/tools.ts';
 import { eventually } from '../exporter.ts';
-
-/** What a sink does with each recipient: takes it, says 450, or says 500. */
-const ANSWERS = { accept: [], defer: ['-r', 'rcpt'], refuse: ['-f', 'rcpt'] } as const;
-export type Answer = keyof typeof ANSWERS;
-
-export class Sink {
-  readonly port: number;
-  /** Recipients it was asked to take, in order. */
-  readonly recipients: string[] = [];
-
-  private constructor(port: number) {
-    this.port = port;
-  }
-
-  static async start(t: TestContext, answer: Answer): Promise<Sink> {
-    const sink = new Sink(await freePort());
-    const child = spawn(
-      await tool('smtp-sink'),
-      ['-v', '-u', 'nobody', ...ANSWERS[answer], `127.0.0.1:${sink.port}`, '100'],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    t.after(() => child.kill('SIGKILL'));
-    let rest = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) {
-        const [, recipient] = /RCPT TO:<([^>]*)>/.exec(line) ?? [];
-        if (recipient !== undefined) sink.recipients.push(recipient);
-      }
-    });
-    return sink;
-  }
-}
+import { account, freePort, kit, reachable, type Sink, send } from './smtp.ts';
 
 export class Postfix {
   readonly log: string;
@@ -71,11 +37,7 @@ export class Postfix {
 
   /** Hands over `count` messages, one recipient each, and returns when Postfix has them. */
   async send(count: number, from: string, to: string): Promise<void> {
-    execFileSync(
-      await tool('smtp-source'),
-      ['-s', '5', '-m', String(count), '-f', from, '-t', to, `127.0.0.1:${this.port}`],
-      { stdio: 'pipe' },
-    );
+    await send(this.port, count, from, to);
   }
 
   /** As logrotate does: the file gets another name, and Postfix is told to open a new one. */
@@ -97,7 +59,7 @@ export class Postfix {
     // Its daemons run as another user, who must be able to come in.
     chmodSync(directory, 0o755);
     for (const folder of ['etc', 'spool', 'data', 'log']) mkdirSync(join(directory, folder), { recursive: true });
-    const users = accounts(this.program);
+    const users = account(this.program, 'postfix');
     chownSync(join(directory, 'data'), users, users);
     const maps = Object.entries(routes).map(([domain, { port }]) => `{${domain}=smtp:[127.0.0.1]:${port}}`);
     const settings = {
@@ -127,7 +89,7 @@ export class Postfix {
         .map(([key, value]) => `${key} = ${value}\n`)
         .join(''),
     );
-    const services = readFileSync(shared(this.program, 'master.cf.dist'), 'utf8');
+    const services = readFileSync(join(kit(this.program), 'usr/share/postfix/master.cf.dist'), 'utf8');
     writeFileSync(
       join(directory, 'etc/master.cf'),
       services
@@ -135,39 +97,4 @@ export class Postfix {
         .replace(/^(\S+ +\S+ +\S+ +\S+ +)y( )/gm, '$1n$2'),
     );
   }
-}
-
-/** The kit of stack/tools.ts lies beside its `run` folder; an installed Postfix has the machine's own accounts and files. */
-function kit(program: string): string {
-  const root = dirname(dirname(program));
-  return existsSync(join(root, 'run')) ? root : '/';
-}
-
-function accounts(program: string): number {
-  const [, id = ''] = /^postfix:[^:]*:(\d+):/m.exec(readFileSync(join(kit(program), 'etc/passwd'), 'utf8')) ?? [];
-  if (id === '') throw new Error(`there is no user postfix in ${kit(program)}etc/passwd`);
-  return Number(id);
-}
-
-function shared(program: string, name: string): string {
-  return join(kit(program), 'usr/share/postfix', name);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function reachable(port: number): Promise<boolean> {
-  const { connect } = await import('node:net');
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(false));
-  });
 }
