@@ -76,6 +76,7 @@ const NO_VERDICT: Judgement = classify('', '');
 export class Ledger {
   readonly series: SeriesStore;
   readonly seen: Seen;
+  /** Where the lines end that were taken, by key: committed or in the next commit. */
   readonly positions = new Map<string, string>();
   readonly readings = new Map<string, string>();
   /** Unix ms of the last counted event's arrival, by feed. */
@@ -135,7 +136,10 @@ export class Ledger {
   record(feed: Feed, parsed: Parsed, options: RecordOptions = {}): Promise<void> {
     if (this.busy) return Promise.reject(new Busy(this.busy));
     this.count(feed, parsed, options);
-    if (options.position) this.newPositions.set(options.position.key, options.position.value);
+    if (options.position) {
+      this.newPositions.set(options.position.key, options.position.value);
+      this.positions.set(options.position.key, options.position.value);
+    }
     return this.committed(options.position !== undefined);
   }
 

@@ -60,7 +60,7 @@ export class ProgramMetrics {
     gauge(GAUGES.reloadTimestamp, (set) => set(state.reloadedAt));
     gauge(GAUGES.ledgerHealthy, (set) => set(ledger.problem === '' ? 1 : 0));
     gauge(GAUGES.ledgerSeries, (set) => {
-      for (const scope of Object.keys(SCOPES) as Scope[]) set(ledger.series.count(scope), { scope });
+      for (const scope of Object.keys(SCOPES) as Scope[]) set(ledger.series.held[scope], { scope });
     });
     gauge(GAUGES.ledgerIds, (set) => set(ledger.seen.size));
     gauge(GAUGES.ledgerHorizon, (set) => set(ledger.seen.horizon(now()) / 1000));

@@ -15,7 +15,7 @@ export interface Caps {
   campaign: number;
   members: number;
 }
-export const DEFAULT_CAPS: Caps = { sending_domain: 2_000, sending_ip: 2_000, campaign: 2_000, members: 50_000 };
+const DEFAULT_CAPS: Caps = { sending_domain: 2_000, sending_ip: 2_000, campaign: 2_000, members: 50_000 };
 type FreeLabel = Exclude<keyof Caps, 'members'>;
 
 /** One set of label values of a scope, and the series that exist for it. */
@@ -58,6 +58,8 @@ export class SeriesStore {
   /** Events folded for want of room, by label. */
   readonly folded: Record<FreeLabel, number> = { sending_domain: 0, sending_ip: 0, campaign: 0 };
   readonly members: Record<Scope, number> = { resource: 0, campaign: 0, feed: 0 };
+  /** Series by scope. */
+  readonly held: Record<Scope, number> = { resource: 0, campaign: 0, feed: 0 };
   /** Series touched since the last take(). */
   private changed: number[] = [];
   private touched = new Uint8Array(256);
@@ -145,10 +147,6 @@ export class SeriesStore {
     this.grow(size, this.slot.length);
   }
 
-  count(scope: Scope): number {
-    return this.member.reduce((n, member) => n + (member.scope === scope ? 1 : 0), 0);
-  }
-
   /** The way of a member not seen under these values: clean, cap, look again, make. */
   private admit(scope: Scope, raw: readonly string[], gives: readonly Kind[], born: number): Member {
     const labels = SCOPES[scope];
@@ -225,6 +223,7 @@ export class SeriesStore {
     this.member.push(member);
     this.born.push(born);
     this.byVariant[variant]!.push(series);
+    this.held[member.scope]++;
     member.series.set(variant, series);
   }
 

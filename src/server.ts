@@ -48,6 +48,7 @@ const STATUS: Record<Outcome, number> = {
 const MEDIA = ['application/*', 'text/*', '+json'];
 const NOT_MEDIA = ['application/xml', 'application/pdf', 'application/zip', 'text/html', 'text/xml'];
 const RETRY_AFTER = '5';
+const NO_SOURCE = "no source of this name is configured; POST to /hooks/NAME, NAME as in the configuration's sources\n";
 
 export function createServer(parts: Parts): Express {
   const { intake, ledger, metrics, log } = parts;
@@ -59,45 +60,27 @@ export function createServer(parts: Parts): Express {
   const admit = load.admit.bind(load);
   const body = readBody(parts.config().limits.body_bytes);
 
-  const feedOf = (request: Request, response: Response, name: string): RunningFeed | undefined => {
-    const feed = intake.feeds.get(name);
-    if (feed) return feed;
-    metrics.post('unknown', 'malformed');
-    response
-      .status(404)
-      .type('text')
-      .send(`no source of this name is configured; POST to /hooks/NAME, NAME as in the configuration's sources\n`);
-    request.resume();
-    return undefined;
-  };
   const find = (name: (request: Request) => string) => (request: Request, response: Response, next: () => void) => {
-    const feed = feedOf(request, response, name(request));
-    if (!feed) return;
-    response.locals.feed = feed;
-    next();
+    response.locals.feed = intake.feeds.get(name(request));
+    if (response.locals.feed) return next();
+    metrics.post('unknown', 'malformed');
+    response.status(404).type('text').send(NO_SOURCE);
+    request.resume();
   };
   const hook = find((request) => request.params.source as string);
   const push = find(() => 'push');
+  /** A sender of webhooks gets an empty body; a program of one's own is told what was wrong with which item. */
+  const take = (tells: boolean) => async (request: Request, response: Response) => {
+    const feed = response.locals.feed as RunningFeed;
+    const taken = await feed.take(postOf(request), parts.now(), parts.config().limits.batch_events);
+    const problems = taken.parsed?.problems ?? (tells ? [] : undefined);
+    answer(response, metrics, taken.outcome, taken.message, problems);
+  };
 
-  app.post('/hooks/:source', hook, admit, body, async (request, response) => {
-    const { outcome, message, parsed } = await (response.locals.feed as RunningFeed).take(
-      postOf(request),
-      parts.now(),
-      parts.config().limits.batch_events,
-    );
-    answer(response, metrics, outcome, message, parsed?.problems);
-  });
+  app.post('/hooks/:source', hook, admit, body, take(false));
   // Several senders look whether the address answers before they let anybody save it.
   app.get('/hooks/:source', hook, (_request, response) => void response.type('text').send('POST events here\n'));
-
-  app.post('/api/v1/events', push, admit, body, async (request, response) => {
-    const { outcome, message, parsed } = await (response.locals.feed as RunningFeed).take(
-      postOf(request),
-      parts.now(),
-      parts.config().limits.batch_events,
-    );
-    answer(response, metrics, outcome, message, parsed?.problems ?? []);
-  });
+  app.post('/api/v1/events', push, admit, body, take(true));
   app.post('/api/v1/measurements', push, admit, body, async (request, response) => {
     const feed = response.locals.feed as RunningFeed;
     const post = postOf(request);
@@ -161,7 +144,6 @@ function postOf(request: Request): Post {
   return { headers: request.headers, body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0) };
 }
 
-/** A sender of webhooks gets an empty body; a program of one's own is told what was wrong with which item. */
 function answer(
   response: Response,
   metrics: ProgramMetrics,

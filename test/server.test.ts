@@ -429,6 +429,29 @@ test('a reload takes a good file, and keeps what is in force when it is bad', as
   assert.equal(await exporter.metric('deliverability_exporter_config_last_reload_successful'), 1);
 });
 
+test('a reload that changes a followed source goes on where its log was left, without a line counted twice', async (t) => {
+  const directory = folder(t);
+  const [file, log] = [join(directory, 'exporter.yml'), join(directory, 'mail.log')];
+  const line = (id: string) =>
+    `${new Date().toISOString()} mx1 postfix/smtp[2]: 4F1A2B3C${id}: to=<b@gmail.com>, relay=mx[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n`;
+  const configure = (ip: string) =>
+    writeFileSync(
+      file,
+      `scrape_interval: 1s\nsources: { mta1: { type: postfix, files: [${log}], sending_ip: ${ip} } }`,
+    );
+  configure('192.0.2.1');
+  writeFileSync(log, line('40') + line('41'));
+  const exporter = await startExporter(t, { flags: [`--config.file=${file}`] });
+  const counted = () => exporter.metric('deliverability_exporter_events_total', { result: 'counted' });
+  await eventually('two lines are counted', async () => (await counted()) === 2);
+  configure('192.0.2.2');
+  assert.equal((await exporter.post('/-/reload', '')).status, 200);
+  writeFileSync(log, line('42'), { flag: 'a' });
+  await eventually('the third is counted', async () => ((await counted()) ?? 0) >= 3);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assert.equal(await counted(), 3);
+});
+
 test('senders that dawdle are cut off, others go on', async (t) => {
   const exporter = await startExporter(t, { config: CONFIG, env: ENV });
   const slow = connect(Number(new URL(exporter.url).port), '127.0.0.1');
