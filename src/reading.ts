@@ -38,3 +38,71 @@ export interface Pushed {
   index: number;
   measurement: Measurement;
 }
+
+/** What a check found out, see check.ts. A gauge shows the latest of each until it is too old. */
+export type Reading = DnsCheckReading | BlocklistReading | ReputationReading | CertificateReading;
+
+/** Whether one thing about a domain or address is as mailbox providers want it. */
+export interface DnsCheckReading {
+  kind: 'dns_check';
+  check: string;
+  target: string;
+  /** Names of problems of the check's own list; none: passed. */
+  problems: readonly string[];
+  /** Worth telling, no failure: names of the check's own list (`p=none`, a test mode). */
+  warnings: readonly string[];
+}
+
+/**
+ * What one list says of one address or domain. `clear` and `unknown…` are worlds apart: `clear` needs a definite "no such name"
+ * from a list that just answered its own test entries as it should.
+ */
+export const VERDICTS = [
+  'listed',
+  'policy',
+  'info',
+  'allow',
+  'score',
+  'clear',
+  'refused',
+  'error',
+  'unsupported',
+  'unknown_code',
+] as const;
+export type ListVerdict = (typeof VERDICTS)[number];
+/** Verdicts that say something of the target; the others say something of the list, the resolver or the question. */
+export const DEFINITE: readonly ListVerdict[] = ['listed', 'policy', 'info', 'allow', 'score', 'clear'];
+
+export interface BlocklistReading {
+  kind: 'blocklist';
+  /** Its name in blocklists/, without any key. */
+  list: string;
+  target: string;
+  verdict: ListVerdict;
+  /** The answers, as they came: `127.0.0.2`. */
+  codes: readonly string[];
+  /** What the worst of them means: `CSS`; '' when there is none. */
+  meaning: string;
+  /** What the list says of itself in TXT at the same name, '' when nothing; shown to people, never a label. */
+  reason: string;
+  /** Of `error` and `refused`: why, in a word (`timeout`, `servfail`, `public_resolver`, `quota`, `zone_dead`, …). */
+  cause: string;
+}
+
+/** What a service thinks of an address or domain. */
+export interface ReputationReading {
+  kind: 'reputation';
+  service: string;
+  target: string;
+  /** 0 (worst) to 100 (best). */
+  score: number;
+}
+
+export interface CertificateReading {
+  kind: 'certificate';
+  /** The domain whose MX it is. */
+  target: string;
+  host: string;
+  /** Unix seconds. */
+  expires: number;
+}
