@@ -59,10 +59,13 @@ export async function stages(keys: Keys, batch: number): Promise<Stages> {
     const judged = parsed().flatMap((p) => p.events);
     await note('classify', () => judged.forEach(judge));
     await note('dedupe', () => {
-      for (const { id } of judged) {
+      const hashes = new Int32Array(judged.length * 2);
+      judged.forEach(({ id }, i) => {
         const hash = hasher.h64(id, 1n);
-        seen.add(Number(BigInt.asIntN(32, hash >> 32n)), Number(BigInt.asIntN(32, hash)), now);
-      }
+        hashes[i * 2] = Number(BigInt.asIntN(32, hash >> 32n));
+        hashes[i * 2 + 1] = Number(BigInt.asIntN(32, hash));
+      });
+      seen.add(hashes, judged.length, now, new Uint8Array(judged.length));
     });
     // Parsed anew: an identity that has been hashed is a cheaper string to hash again.
     const all = parsed();

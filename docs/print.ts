@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { loadSourceType, schemas, sourceTypes } from '../src/config.ts';
 import { BOUNCE_CLASSES, REPLY_REASONS } from '../src/event.ts';
 import { catalogue, eventFamilies } from '../src/metrics.ts';
+import { FIELDS, type SourceType } from '../src/source.ts';
 
 const NOTE = '<!-- Printed by `npm run docs`; a change belongs into the definitions. -->\n';
 
@@ -82,9 +83,74 @@ that they can be rotated. Where the sender signs and \`auth\` is set too, both m
 ${own}`;
 }
 
+/** What is the same for every source. */
+const ANSWERS: [status: string, when: string][] = [
+  [
+    '200',
+    'All that counts in the post is committed, or was before: a repeat is answered like the first. Ignored, unknown and unusable items do not change it, or a sender would repeat them for ever.',
+  ],
+  ['400', 'The body as a whole cannot be understood. Nothing in it was counted.'],
+  ['401', 'The signature or the credentials do not fit.'],
+  ['404', 'No source of this name is configured.'],
+  ['413, 415', 'The body is too large, or of a kind in which nobody sends events.'],
+  [
+    '503',
+    'Nothing can be taken at the moment: the sender comes back, and nothing was counted. Where 503 would make a sender give up, another status stands in the table above.',
+  ],
+];
+
+async function sources(): Promise<string> {
+  const types = await Promise.all(sourceTypes().map(async (type) => ({ type, ...(await loadSourceType(type)) })));
+  const names = Object.keys(FIELDS) as (keyof typeof FIELDS)[];
+  const head = ['type', 'comes as', ...names.slice(1).map((name) => FIELDS[name]), 'signed', 'come back later'];
+  const rows = types.map((source) => [
+    `[${code(source.type)}](#${source.type})`,
+    source.transport === 'lines' ? 'log or posts' : 'posts',
+    ...names.slice(1).map((name) => (source.docs?.fields[name] === undefined ? '' : 'yes')),
+    signed(source) ? 'yes' : '',
+    String(source.busyStatus ?? 503),
+  ]);
+  return `# Sources
+${NOTE}
+What each type of source can tell, how to point it here, how it is known to be genuine, and what it is answered. \`HOST\` is where the exporter is reached,
+\`NAME\` what the source is called in the [configuration](configuration.md). Fields that a source does not tell are \`unknown\`, or what \`sending_domain\` and
+\`sending_ip\` of its configuration say. To see what became of a saved post or log: \`npm start -- replay --source NAME FILE\`.
+
+${table(head, rows)}
+A spam trap that was hit is told by the remote reply, or by the push API: such bounces count with \`reason="spam_trap"\`. Scores and verdicts of filters and results of
+authentication count once a message, in \`email_campaign_spam_score\`, \`email_campaign_spam_verdicts_total\` and \`email_campaign_authentication_results_total\`.
+
+## Answers
+${table(['status', 'when'], ANSWERS)}
+${types.map(section).join('\n')}`;
+}
+
+/** Whether any of its own keys is one that its sender signs with. */
+function signed({ config }: SourceType): boolean {
+  return Object.keys((config as z.ZodObject).shape).some((key) => SIGNING.has(key));
+}
+const SIGNING = new Set(['public_keys', 'signing_keys', 'signing_secrets', 'keys', 'topics']);
+
+function section({ type, summary, gives, docs }: SourceType & { type: string }): string {
+  const told = docs
+    ? `${table(
+        ['field', 'comes from'],
+        Object.entries(docs.fields).map(([name, from]) => [FIELDS[name as keyof typeof FIELDS], from]),
+      )}
+**Pointing it here.** ${docs.pointing}
+
+**Authentication.** ${docs.authentication}
+
+**Answers.** ${docs.answers}
+`
+    : '';
+  return `## ${type}\n${summary}. It tells of: ${gives.map(code).join(', ')}. Its keys: [${type}](configuration.md#${type}).\n\n${told}`;
+}
+
 export const PAGES: Record<string, () => string | Promise<string>> = {
   'docs/metrics.md': metrics,
   'docs/configuration.md': configuration,
+  'docs/sources.md': sources,
 };
 
 const root = new URL('../', import.meta.url);

@@ -19,6 +19,23 @@ interface Fact {
   recipientDomain: string;
   /** '' when the mail belongs to none or the source does not say. */
   campaign: string;
+  /** What was said of the message itself. It comes with one event of a message, its delivery or what stood in its way. */
+  content?: Content | undefined;
+}
+
+/** What filters and receivers think of a message's content and origin. */
+export interface Content {
+  /** By the scale of whoever scored it: SpamAssassin calls 5 spam, Rspamd 15. */
+  spamScore?: number | undefined;
+  /** The filter's verdict, where it gives one. */
+  spam?: boolean | undefined;
+  /** One for each method that was tried (RFC 8601). */
+  authentication?: readonly AuthenticationResult[] | undefined;
+}
+
+export interface AuthenticationResult {
+  method: AuthenticationMethod;
+  result: AuthenticationOutcome;
 }
 
 /** Our side took the message over for delivery (SendGrid `processed`, KumoMTA `Reception`). */
@@ -158,3 +175,20 @@ export const SUPPRESSION_REASONS = [
   'other',
 ] as const;
 export type SuppressionReason = (typeof SUPPRESSION_REASONS)[number];
+
+/** How a receiver tells who a message is from, in the words of RFC 8601 (and RFC 8617 for arc). */
+export const AUTHENTICATION_METHODS = ['spf', 'dkim', 'dmarc', 'arc'] as const;
+export type AuthenticationMethod = (typeof AUTHENTICATION_METHODS)[number];
+
+/** What came of it. `none`: there was nothing to check. `policy`: it passed and is not accepted all the same. */
+export const AUTHENTICATION_OUTCOMES = [
+  'pass',
+  'fail',
+  'softfail',
+  'neutral',
+  'none',
+  'policy',
+  'temperror',
+  'permerror',
+] as const;
+export type AuthenticationOutcome = (typeof AUTHENTICATION_OUTCOMES)[number];

@@ -4,7 +4,7 @@
  */
 import type { Ledger } from './ledger.ts';
 import { type EventFamily, eventFamilies, variants } from './metrics.ts';
-import { escapeLabel } from './series.ts';
+import { escapeLabel, type SeriesStore } from './series.ts';
 
 export type Format = 'text' | 'openmetrics';
 export const CONTENT_TYPE: Record<Format, string> = {
@@ -17,26 +17,43 @@ export function negotiate(accept: string | undefined): Format {
   return accept?.includes('application/openmetrics-text') ? 'openmetrics' : 'text';
 }
 
-const PIECE = 64 * 1024;
+const PIECE = 128 * 1024;
 /** Room for one series: a histogram's lines with labels of the greatest length. */
 const MARGIN = 32 * 1024;
 
-/** Yields pieces of about 64 KiB; each is the caller's to keep. Only committed values are shown. */
-export function* exposition(ledger: Ledger, format: Format, now: number): Generator<Buffer> {
-  ledger.scraped(now);
-  const page = new Page();
-  for (const [i, family] of eventFamilies.entries()) {
-    page.text(head(family, format, i > 0));
-    const last = eventFamilies[i + 1]?.first ?? variants.length;
-    for (let variant = family.first; variant < last; variant++) {
-      const write = writer(ledger, variant, now);
-      for (const series of ledger.series.byVariant[variant]!) {
-        write(page, series);
-        if (page.full) yield page.take();
+export class Exposition {
+  private readonly ledger: Ledger;
+  private readonly prefixes: readonly Prefixes[];
+  /** A fresh page is one that the kernel has to map and clear first. */
+  private spare: Page | undefined;
+
+  constructor(ledger: Ledger) {
+    this.ledger = ledger;
+    this.prefixes = variants.map((_, variant) => new Prefixes(ledger.series, variant));
+  }
+
+  /** Yields pieces of about 128 KiB; each is good until the next is asked for. Only committed values are shown. */
+  *pieces(format: Format, now: number): Generator<Buffer> {
+    const { ledger } = this;
+    ledger.scraped(now);
+    const page = this.spare ?? new Page();
+    this.spare = undefined;
+    for (const [i, family] of eventFamilies.entries()) {
+      page.text(head(family, format, i > 0));
+      const last = eventFamilies[i + 1]?.first ?? variants.length;
+      const write = family.type === 'histogram' ? histogram : counter;
+      for (let variant = family.first; variant < last; variant++) {
+        const all = ledger.series.byVariant[variant]!;
+        const prefixes = this.prefixes[variant]!;
+        for (let n = 0; n < all.length; n++) {
+          write(page, prefixes, n, ledger.series, all[n]!, ledger.visible(all[n]!, now));
+          if (page.full) yield page.take();
+        }
       }
     }
+    yield page.take();
+    this.spare = page;
   }
-  yield page.take();
 }
 
 function head({ name, help, type }: EventFamily, format: Format, separate: boolean): string {
@@ -45,40 +62,77 @@ function head({ name, help, type }: EventFamily, format: Format, separate: boole
   return `${blank}# HELP ${family} ${help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n')}\n# TYPE ${family} ${type}\n`;
 }
 
-/** What is the same for all series of a variant is made once; what is a series' own are its member's labels and its numbers. */
-function writer(ledger: Ledger, variant: number, now: number): (page: Page, series: number) => void {
-  const { family, values } = variants[variant]!;
-  const { series: store } = ledger;
-  const closed = family.closed.map(([label], i) => `,${label}="${escapeLabel(values[i]!)}"`).join('');
-  const tail = Buffer.from(`${closed}} `);
-  if (family.type === 'counter') {
-    const start = Buffer.from(`${family.name}{`);
-    return (page, series) =>
-      page.line(
-        start,
-        store.member[series]!.text,
-        tail,
-        ledger.visible(series, now) ? store.committed[store.slot[series]!]! : 0,
-      );
+function counter(page: Page, prefixes: Prefixes, n: number, store: SeriesStore, series: number, shown: boolean): void {
+  page.line(prefixes, n, shown ? store.committed[store.slot[series]!]! : 0);
+}
+
+function histogram(page: Page, prefixes: Prefixes, n: number, store: SeriesStore, series: number, shown: boolean): void {
+  const buckets = prefixes.lines - 2;
+  let slot = store.slot[series]!;
+  let line = n * prefixes.lines;
+  let total = 0;
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    total += shown ? store.committed[slot++]! : 0;
+    page.line(prefixes, line++, total);
   }
-  const bounds = [...family.buckets.map(String), '+Inf'].map((le) => Buffer.from(`${family.name}_bucket{le="${le}",`));
-  const [sum, count] = [Buffer.from(`${family.name}_sum{`), Buffer.from(`${family.name}_count{`)];
-  return (page, series) => {
-    const { text } = store.member[series]!;
-    const shown = ledger.visible(series, now) ? 1 : 0;
-    let slot = store.slot[series]!;
-    let total = 0;
-    for (const bound of bounds) {
-      total += shown * store.committed[slot++]!;
-      page.line(bound, text, tail, total);
+  page.line(prefixes, line++, shown ? store.committed[slot]! : 0);
+  page.line(prefixes, line, total);
+}
+
+/** `name{label="value",…} ` of every line of one variant, made once and kept in a row: what a scrape does is mostly copying them. */
+class Prefixes {
+  /** Of each series. */
+  readonly lines: number;
+  bytes = Buffer.alloc(0);
+  /** Where each ends; the first begins at 0. */
+  ends = new Int32Array(0);
+  private count = 0;
+  private readonly store: SeriesStore;
+  private readonly all: readonly number[];
+  /** Around the labels of a member, by line. */
+  private readonly starts: readonly Buffer[];
+  private readonly end: Buffer;
+
+  constructor(store: SeriesStore, variant: number) {
+    const { family, values } = variants[variant]!;
+    const { name, closed, buckets } = family;
+    this.store = store;
+    this.all = store.byVariant[variant]!;
+    const bounds = [...buckets.map(String), '+Inf'].map((le) => `${name}_bucket{le="${le}",`);
+    const starts = family.type === 'counter' ? [`${name}{`] : [...bounds, `${name}_sum{`, `${name}_count{`];
+    this.starts = starts.map((start) => Buffer.from(start));
+    this.lines = starts.length;
+    this.end = Buffer.from(`${closed.map(([label], i) => `,${label}="${escapeLabel(values[i]!)}"`).join('')}} `);
+  }
+
+  /** Makes those up to line `n`, where they are not there yet. */
+  reach(n: number): void {
+    while (this.count <= n) {
+      const { text } = this.store.member[this.all[this.count / this.lines]!]!;
+      for (const start of this.starts) this.append([start, text, this.end]);
     }
-    page.line(sum, text, tail, shown * store.committed[slot]!);
-    page.line(count, text, tail, total);
-  };
+  }
+
+  private append(parts: readonly Buffer[]): void {
+    let at = this.count === 0 ? 0 : this.ends[this.count - 1]!;
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    if (at + length > this.bytes.length) {
+      const bytes = Buffer.allocUnsafeSlow(Math.max(1024, (at + length) * 1.5));
+      this.bytes.copy(bytes, 0, 0, at);
+      this.bytes = bytes;
+    }
+    if (this.count === this.ends.length) {
+      const ends = new Int32Array(Math.max(16, this.count * 1.5));
+      ends.set(this.ends);
+      this.ends = ends;
+    }
+    for (const part of parts) at += part.copy(this.bytes, at);
+    this.ends[this.count++] = at;
+  }
 }
 
 class Page {
-  private buffer = Buffer.allocUnsafeSlow(PIECE + MARGIN);
+  private readonly buffer = Buffer.allocUnsafeSlow(PIECE + MARGIN);
   private at = 0;
 
   get full(): boolean {
@@ -87,7 +141,6 @@ class Page {
 
   take(): Buffer {
     const piece = this.buffer.subarray(0, this.at);
-    this.buffer = Buffer.allocUnsafeSlow(PIECE + MARGIN);
     this.at = 0;
     return piece;
   }
@@ -96,21 +149,13 @@ class Page {
     this.at += this.buffer.write(text, this.at);
   }
 
-  line(start: Buffer, labels: Buffer, tail: Buffer, value: number): void {
-    this.copy(start);
-    this.copy(labels);
-    this.copy(tail);
+  line(prefixes: Prefixes, n: number, value: number): void {
+    prefixes.reach(n);
+    const { bytes, ends } = prefixes;
+    this.at += bytes.copy(this.buffer, this.at, n === 0 ? 0 : ends[n - 1]!, ends[n]!);
     if (Number.isSafeInteger(value) && value >= 0) this.integer(value);
     else this.at += this.buffer.write(String(value), this.at, 'latin1');
     this.buffer[this.at++] = 10;
-  }
-
-  private copy(bytes: Buffer): void {
-    const { buffer } = this;
-    let at = this.at;
-    // For pieces as short as these a loop is quicker than Buffer.copy, which leaves JavaScript.
-    for (let i = 0; i < bytes.length; i++) buffer[at++] = bytes[i]!;
-    this.at = at;
   }
 
   private integer(value: number): void {

@@ -4,8 +4,9 @@ import type { Logger } from 'pino';
 import type { Auth, Config, ConfiguredSource } from './config.ts';
 import { Busy, type Feed, type Ledger } from './ledger.ts';
 import type { Outcome } from './metrics.ts';
+import { namesSegments, type Place, Segments } from './segments.ts';
 import { anySame, basicMatches, bearerMatches, header } from './signature.ts';
-import { Malformed, type Parsed, type Post } from './source.ts';
+import { Malformed, nothing, type Parsed, type Post, type Source } from './source.ts';
 import { type Position, type Tail, tail } from './tail.ts';
 
 /** How a post ended, and what is told of it: the problems of single items, where the sender is a program of one's own. */
@@ -17,10 +18,18 @@ export interface Taken {
 
 /** Between tries to hand lines to a ledger that takes nothing just now, ms. */
 const PATIENCE = 250;
+/** By how much the clocks of those who write logs may run ahead, ms. */
+const CLOCKS = 15 * 60_000;
 /** Unknown words told of, for each feed: enough to see what is new, not enough to fill a disk. */
 const WORDS_TOLD = 50;
 /** Words of vendors look like this; what does not might be anything, somebody's address among it. */
 const WORD = /^[A-Za-z][A-Za-z_.-]{0,39}$/;
+
+/** Where the lines that were taken end, for the ledger. */
+interface At {
+  key: string;
+  value: string;
+}
 
 export class Intake {
   readonly feeds = new Map<string, RunningFeed>();
@@ -119,7 +128,10 @@ export class RunningFeed {
       return { outcome: 'too_large', message: `more than ${batchLimit} events in one post` };
     this.tell(parsed.unknown);
     try {
-      await this.ledger.record(this.feed, parsed);
+      const recorded = this.ledger.record(this.feed, parsed);
+      // Counted: what waits for the commit must not keep the events alive, or every young collection copies them.
+      parsed.events = [];
+      await recorded;
       await parsed.after?.();
     } catch (error) {
       if (error instanceof Busy) return { outcome: 'backpressure', message: 'not taken, come back later' };
@@ -129,36 +141,70 @@ export class RunningFeed {
   }
 
   follow(): void {
-    const { files, from, name, source } = this.configured;
-    this.tails = files.map((path) => {
-      const key = `${name}:${path}`;
-      const known = path === '-' ? undefined : this.ledger.positions.get(key);
-      // What a log that was never read before already holds is the past: its counts are there at once, no increase to be seen.
-      const past = known === undefined && from === 'beginning' ? sizeOf(path) : 0;
-      let accepted = Promise.resolve();
-      const take = (chunk: Buffer, position: Position | undefined): Promise<void> => {
-        const parsed = source.parse({ headers: {}, body: chunk }, Date.now());
-        this.tell(parsed.unknown);
-        // One after the other is accepted, in order; several may wait for their commit.
-        const history = position !== undefined && position.offset <= past;
-        const recorded = accepted.then(() =>
-          this.persist(parsed, position && { key, value: JSON.stringify(position) }, history),
-        );
-        accepted = recorded.then(() => {});
-        return recorded.then(({ committed }) => committed);
-      };
-      return tail({
-        path,
-        from,
-        start: known === undefined ? undefined : (JSON.parse(known) as Position),
-        deliver: take,
-        learn: (chunk) => void source.parse({ headers: {}, body: chunk }, Date.now()),
-        report: (message) => {
-          this.log.warn({ file: path }, message);
-          this.onLogProblem();
-        },
-      });
+    const { files } = this.configured;
+    this.tails = files.map((path) => (namesSegments(path) ? this.followSegments(path) : this.followLog(path)));
+  }
+
+  private followLog(path: string): Tail {
+    const { from, name, source } = this.configured;
+    const key = `${name}:${path}`;
+    const known = path === '-' ? undefined : this.ledger.positions.get(key);
+    // What a log that was never read before already holds is the past: its counts are there at once, no increase to be seen.
+    const past = known === undefined && from === 'beginning' ? sizeOf(path) : 0;
+    const take = this.taker();
+    return tail({
+      path,
+      from,
+      start: known === undefined ? undefined : (JSON.parse(known) as Position),
+      deliver: (chunk, position) =>
+        take(
+          chunk,
+          position && { key, value: JSON.stringify(position) },
+          position !== undefined && position.offset <= past,
+        ),
+      learn: (chunk) => void linesOf(source, chunk),
+      report: this.teller(path),
     });
+  }
+
+  private followSegments(path: string): Tail {
+    const { from, name } = this.configured;
+    const prefix = `${name}:${path}:`;
+    const known = new Map<string, Place>();
+    for (const [key, value] of this.ledger.positions)
+      if (key.startsWith(prefix)) known.set(key.slice(prefix.length), JSON.parse(value));
+    const take = this.taker();
+    return new Segments({
+      path,
+      from,
+      known,
+      deliver: (chunk, segment, place, past) =>
+        take(chunk, { key: prefix + segment, value: JSON.stringify(place) }, past),
+      forget: (segment) => this.ledger.forget(prefix + segment),
+      // An event older than that is late and does not count, should the file come back.
+      keep: this.ledger.seen.maxAge + CLOCKS,
+      report: this.teller(path),
+    });
+  }
+
+  /** Takes runs of lines, one after the other, in order; several may wait for their commit. */
+  private taker(): (chunk: Buffer, position: At | undefined, history: boolean) => Promise<void> {
+    const { source } = this.configured;
+    let accepted = Promise.resolve();
+    return (chunk, position, history) => {
+      const parsed = linesOf(source, chunk);
+      this.tell(parsed.unknown);
+      const recorded = accepted.then(() => this.persist(parsed, position, history));
+      accepted = recorded.then(() => {});
+      return recorded.then(({ committed }) => committed);
+    };
+  }
+
+  private teller(path: string): (message: string) => void {
+    return (message) => {
+      this.log.warn({ file: path }, message);
+      this.onLogProblem();
+    };
   }
 
   async stop(): Promise<void> {
@@ -169,7 +215,7 @@ export class RunningFeed {
   /** Lines cannot be refused, so they wait until the ledger takes them. */
   private async persist(
     parsed: Parsed,
-    position: { key: string; value: string } | undefined,
+    position: At | undefined,
     history: boolean,
   ): Promise<{ committed: Promise<void> }> {
     for (;;) {
@@ -186,6 +232,19 @@ export class RunningFeed {
       this.words.add(word);
       this.log.warn({ word }, 'unknown event word: not counted; told once');
     }
+  }
+}
+
+/** Lines of a file cannot be refused: a run of which nothing can be understood is so many invalid ones. */
+function linesOf(source: Source, chunk: Buffer): Parsed {
+  if (chunk.length === 0) return nothing();
+  try {
+    return source.parse({ headers: {}, body: chunk }, Date.now());
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    let lines = 0;
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) lines++;
+    return { ...nothing(), invalid: lines };
   }
 }
 

@@ -17,7 +17,7 @@ export interface Batch {
   values: Float64Array;
   /** Hashes of identities, two halves each. */
   ids: Int32Array;
-  positions: [key: string, value: string][];
+  positions: [key: string, value: string | null][];
   readings: [key: string, value: string | null][];
   /** Identities that arrived up to then (Unix ms) can go; 0: none. */
   forget: number;
@@ -52,18 +52,26 @@ export class Refused extends Error {
   override name = 'Refused';
 }
 
+/**
+ * What a tick changed is appended to the file's table `change`; once that holds this many numbers it is folded into `sample`, some
+ * rows a tick. A row of `sample` for each of thousands of series a tick would be most of what a commit costs.
+ */
+const FOLD_AFTER = 1_000_000;
+
 export class Journal {
   private readonly path: string;
+  private readonly foldAfter: number;
   private worker: Worker | undefined;
   private waiting: ((answer: Answer) => void) | undefined;
 
-  private constructor(path: string) {
+  private constructor(path: string, foldAfter: number) {
     this.path = path;
+    this.foldAfter = foldAfter;
   }
 
   /** Opens or makes the file, and hands over what it holds. Throws Refused. */
-  static async open(path: string, recover: (part: Recovered) => void): Promise<Journal> {
-    const journal = new Journal(path);
+  static async open(path: string, recover: (part: Recovered) => void, foldAfter = FOLD_AFTER): Promise<Journal> {
+    const journal = new Journal(path, foldAfter);
     await journal.start(recover);
     return journal;
   }
@@ -85,7 +93,7 @@ export class Journal {
   /** A worker that died is started again here: memory knows everything it needs, so what it recovers is passed over. */
   private start(recover: (part: Recovered) => void): Promise<void> {
     const file = new URL(`./journal-worker${extname(import.meta.filename)}`, import.meta.url);
-    const worker = new Worker(file, { workerData: this.path });
+    const worker = new Worker(file, { workerData: { path: this.path, foldAfter: this.foldAfter } });
     this.worker = worker;
     return new Promise((resolve, reject) => {
       this.waiting = (answer) => {

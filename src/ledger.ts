@@ -3,10 +3,11 @@
  * only then acknowledged. See docs/decisions/0002-commit-then-acknowledge.md.
  */
 import createHasher, { type XXHashAPI } from 'xxhash-wasm';
-import type { Kind, MailEvent } from './event.ts';
+import type { Content, Kind, MailEvent } from './event.ts';
 import { type Batch, Journal, type NewSeries, type Recovered } from './journal.ts';
 import { providerOf } from './mailbox-provider.ts';
 import {
+  authenticationVariant,
   campaignVariant,
   durationVariant,
   type Judgement,
@@ -14,6 +15,8 @@ import {
   type Result,
   resourceVariant,
   resultVariant,
+  spamScoreVariant,
+  spamVerdictVariant,
   variants,
 } from './metrics.ts';
 import { classify } from './reply.ts';
@@ -39,6 +42,8 @@ export interface LedgerOptions {
   maxAge?: number;
   /** How long a new series is shown at 0 (ms): a little more than the scrape interval. */
   zeroFirst?: number;
+  /** Of the journal, for tests: how much it appends before it tidies up. */
+  foldAfter?: number;
   now?: () => number;
 }
 
@@ -91,7 +96,10 @@ export class Ledger {
   private firstScrape = 0;
   private ids = new Int32Array(4096);
   private idCount = 0;
-  private newPositions = new Map<string, string>();
+  /** Of the batch at hand: hashes of identities, high and low half by turns, and which are new. */
+  private hashes = new Int32Array(2048);
+  private fresh = new Uint8Array(1024);
+  private newPositions = new Map<string, string | null>();
   private newReadings = new Map<string, string | null>();
   private journaled = 0;
   private forgotten = 0;
@@ -113,7 +121,8 @@ export class Ledger {
   /** Throws Refused when the file cannot be used. */
   static async open(options: LedgerOptions): Promise<Ledger> {
     const ledger = new Ledger(options, await createHasher());
-    if (options.path) ledger.journal = await Journal.open(options.path, (part) => ledger.recover(part));
+    if (options.path)
+      ledger.journal = await Journal.open(options.path, (part) => ledger.recover(part), options.foldAfter);
     ledger.journaled = ledger.series.slot.length;
     return ledger;
   }
@@ -153,6 +162,13 @@ export class Ledger {
     return this.committed();
   }
 
+  /** Drops the place in a file that is no more, in the next commit. */
+  forget(position: string): void {
+    if (!this.positions.delete(position)) return;
+    this.newPositions.set(position, null);
+    this.schedule();
+  }
+
   private committed(patient = false): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiters.push({ resolve, reject, patient });
@@ -186,7 +202,6 @@ export class Ledger {
   private count(feed: Feed, { events, ignored, unknown, invalid }: Parsed, { position, history }: RecordOptions): void {
     const now = this.now();
     const horizon = position ? now - this.seen.maxAge : this.seen.horizon(now);
-    const seed = this.seedOf(feed.name);
     const born = history ? 0 : now;
     const tally: Record<Result, number> = {
       counted: 0,
@@ -197,13 +212,18 @@ export class Ledger {
       unknown: unknown.length,
       invalid,
     };
-    for (const event of events) {
-      if (!(event.at > horizon)) tally[Number.isNaN(event.at) ? 'invalid' : 'late']++;
-      else if (event.at > now + FUTURE) tally.future++;
-      else if (!position && !this.isNew(event.id, seed, now)) tally.duplicate++;
+    // In passes over a batch, so that the cache misses of one pass overlap: see seen.ts.
+    const timely = events.filter((event) => {
+      if (event.at > horizon && event.at <= now + FUTURE) return true;
+      tally[Number.isNaN(event.at) ? 'invalid' : event.at > horizon ? 'future' : 'late']++;
+      return false;
+    });
+    const fresh = position ? undefined : this.recognise(timely, feed.name, now);
+    for (let i = 0; i < timely.length; i++) {
+      if (fresh !== undefined && fresh[i] === 0) tally.duplicate++;
       else {
         tally.counted++;
-        this.project(feed, event, born);
+        this.project(feed, timely[i]!, born);
       }
     }
     const member = this.series.feed(feed.name);
@@ -229,10 +249,21 @@ export class Ledger {
     series.add(member, resourceVariant(event, verdict), 1, born);
     if (event.kind === 'delivered' && event.seconds !== undefined && event.seconds >= 0)
       series.observe(member, durationVariant, event.seconds, born);
+    if (event.content !== undefined) this.judged(feed, domain, event.campaign, event.content, born);
     if (event.campaign === '') return;
     const variant = campaignVariant(event, verdict);
     if (variant >= 0)
       series.add(series.campaign(feed.name, domain, event.campaign, feed.gives, born), variant, 1, born);
+  }
+
+  private judged(feed: Feed, domain: string, campaign: string, content: Content, born: number): void {
+    const { series } = this;
+    // Content is counted without a campaign too; the other series of campaigns are not made for it.
+    const member = series.campaign(feed.name, domain, campaign, campaign === '' ? [] : feed.gives, born);
+    const { spamScore, spam, authentication = [] } = content;
+    if (spamScore !== undefined) series.observe(member, spamScoreVariant, Math.max(0, spamScore), born);
+    if (spam !== undefined) series.add(member, spamVerdictVariant(spam), 1, born);
+    for (const result of authentication) series.add(member, authenticationVariant(result), 1, born);
   }
 
   private readonly seeds = new Map<string, bigint>();
@@ -246,19 +277,32 @@ export class Ledger {
     return seed;
   }
 
-  private isNew(id: string, seed: bigint, now: number): boolean {
-    const hash = this.hash.h64(id, seed);
-    const low = Number(BigInt.asIntN(32, hash));
-    const high = Number(BigInt.asIntN(32, hash >> 32n));
-    if (!this.seen.add(high, low, now)) return false;
-    if (this.idCount + 2 > this.ids.length) {
-      const ids = new Int32Array(this.ids.length * 2);
-      ids.set(this.ids);
+  /** By index: 1 where the identity is new. What is new is part of the next commit. */
+  private recognise(events: readonly MailEvent[], feed: string, now: number): Uint8Array {
+    const seed = this.seedOf(feed);
+    const count = events.length;
+    if (count > this.fresh.length) {
+      this.fresh = new Uint8Array(count * 2);
+      this.hashes = new Int32Array(count * 4);
+    }
+    const { hashes, fresh } = this;
+    for (let i = 0; i < count; i++) {
+      const hash = this.hash.h64(events[i]!.id, seed);
+      hashes[i * 2] = Number(BigInt.asIntN(32, hash >> 32n));
+      hashes[i * 2 + 1] = Number(BigInt.asIntN(32, hash));
+    }
+    this.seen.add(hashes, count, now, fresh);
+    if (this.idCount + count * 2 > this.ids.length) {
+      const ids = new Int32Array((this.idCount + count * 2) * 2);
+      ids.set(this.ids.subarray(0, this.idCount));
       this.ids = ids;
     }
-    this.ids[this.idCount++] = high;
-    this.ids[this.idCount++] = low;
-    return true;
+    for (let i = 0; i < count; i++) {
+      if (fresh[i] === 0) continue;
+      this.ids[this.idCount++] = hashes[i * 2]!;
+      this.ids[this.idCount++] = hashes[i * 2 + 1]!;
+    }
+    return fresh;
   }
 
   private schedule(): void {
@@ -360,9 +404,10 @@ export class Ledger {
 
   private recover(part: Recovered): void {
     if (part.type === 'series') for (const row of part.rows) this.recoverSeries(row);
-    else if (part.type === 'ids')
-      for (let i = 0; i < part.ids.length; i += 2) this.seen.add(part.ids[i]!, part.ids[i + 1]!, part.at);
-    else {
+    else if (part.type === 'ids') {
+      const count = part.ids.length / 2;
+      this.seen.add(part.ids, count, part.at, new Uint8Array(count));
+    } else {
       for (const [key, value] of part.positions) this.positions.set(key, value);
       for (const [key, value] of part.readings) this.readings.set(key, value);
       // What was still shown at 0 when the last process ended starts its time at 0 anew; the rest has been seen.
@@ -384,7 +429,7 @@ export class Ledger {
 }
 
 /** What the reply says, where it says something; else the source's own opinion. */
-function judge(event: Extract<MailEvent, { kind: 'bounced' | 'deferred' }>, provider: string): Judgement {
+export function judge(event: Extract<MailEvent, { kind: 'bounced' | 'deferred' }>, provider: string): Judgement {
   const verdict = classify(event.reply, provider);
   if (event.kind === 'deferred') return verdict;
   const vague =

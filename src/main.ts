@@ -13,6 +13,8 @@ import { Refused } from './journal.ts';
 import { Ledger } from './ledger.ts';
 import { Measurements } from './measurements.ts';
 import { ProgramMetrics, type ProgramState } from './registry.ts';
+import { replay } from './replay.ts';
+import { ReplayError } from './saved.ts';
 import { createServer } from './server.ts';
 import { loadWebConfig, type WebConfig } from './web-config.ts';
 
@@ -66,7 +68,7 @@ function help(): string {
     ([name, { default: value, what }]) =>
       `  --${name}${value === '' || typeof value === 'boolean' ? '' : `=${value}`}\n        ${what}`,
   );
-  return `deliverability-exporter [flags]\n\n${lines.join('\n')}\n`;
+  return `deliverability-exporter [flags]\n\n${lines.join('\n')}\n\ndeliverability-exporter replay --help\n        What a saved payload or log would count, without a server\n`;
 }
 
 function logger(flags: Flags): Logger {
@@ -94,6 +96,7 @@ function asText(line: string): string {
 }
 
 async function main(): Promise<void> {
+  if (process.argv[2] === 'replay') return replayed(process.argv.slice(3));
   const flags = readFlags(process.argv.slice(2));
   if (flags.help) return void process.stdout.write(help());
   if (flags.version)
@@ -107,6 +110,12 @@ async function main(): Promise<void> {
     );
   const exporter = new Exporter(flags, file, config, web);
   await exporter.start();
+}
+
+async function replayed(args: string[]): Promise<void> {
+  // Whoever reads may have read enough, as `head` does.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.exitCode = await replay(args, (text) => void process.stdout.write(text));
 }
 
 /** Everything that runs, and how it stops. */
@@ -264,7 +273,7 @@ class Exporter {
 try {
   await main();
 } catch (error) {
-  const told = error instanceof Usage || error instanceof ConfigError || error instanceof Refused;
+  const told = [Usage, ConfigError, Refused, ReplayError].some((known) => error instanceof known);
   process.stderr.write(`${told ? (error as Error).message : (error as Error).stack}\n`);
   process.exit(1);
 }

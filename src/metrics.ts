@@ -4,6 +4,11 @@
  */
 
 import {
+  AUTHENTICATION_METHODS,
+  AUTHENTICATION_OUTCOMES,
+  type AuthenticationMethod,
+  type AuthenticationOutcome,
+  type AuthenticationResult,
   BOUNCE_CLASSES,
   type BounceClass,
   type Kind,
@@ -179,6 +184,31 @@ const campaignUnsubscribes = counter(
   'Requests to leave after messages of a campaign.',
   { zeroFor: 'unsubscribed' },
 );
+const spamScore = define({
+  name: 'email_campaign_spam_score',
+  type: 'histogram',
+  help: 'Score a content filter gave to messages, by its own scale; below 0 counts as 0. campaign is empty where a message belongs to none.',
+  scope: 'campaign',
+  closed: [],
+  buckets: [0, 1, 2, 3, 4, 5, 6, 8, 10, 15],
+});
+const spamVerdicts = counter(
+  'email_campaign_spam_verdicts_total',
+  'campaign',
+  'Messages a content filter judged. campaign is empty where a message belongs to none.',
+  { closed: [['verdict', ['clean', 'spam']]] },
+);
+const authentication = counter(
+  'email_campaign_authentication_results_total',
+  'campaign',
+  'What receivers found of who messages are from (RFC 8601), one for each method of a message. campaign is empty where it belongs to none.',
+  {
+    closed: [
+      ['method', AUTHENTICATION_METHODS],
+      ['result', AUTHENTICATION_OUTCOMES],
+    ],
+  },
+);
 const results = counter(
   'deliverability_exporter_events_total',
   'feed',
@@ -194,6 +224,8 @@ const CLASS: Record<BounceClass, number> = index(BOUNCE_CLASSES);
 const REASON: Record<ReplyReason, number> = index(REPLY_REASONS);
 const SUPPRESSION: Record<SuppressionReason, number> = index(SUPPRESSION_REASONS);
 const RESULT: Record<Result, number> = index(RESULTS);
+const METHOD: Record<AuthenticationMethod, number> = index(AUTHENTICATION_METHODS);
+const OUTCOME: Record<AuthenticationOutcome, number> = index(AUTHENTICATION_OUTCOMES);
 
 /** The variant in scope `resource` that an event moves. `verdict` matters for deferrals and bounces only. */
 export function resourceVariant(event: MailEvent, verdict: Judgement): number {
@@ -240,6 +272,10 @@ export function campaignVariant(event: MailEvent, verdict: Judgement): number {
 }
 
 export const durationVariant = duration.first;
+export const spamScoreVariant = spamScore.first;
+export const spamVerdictVariant = (spam: boolean): number => spamVerdicts.first + (spam ? 1 : 0);
+export const authenticationVariant = ({ method, result }: AuthenticationResult): number =>
+  authentication.first + METHOD[method] * AUTHENTICATION_OUTCOMES.length + OUTCOME[result];
 export const resultVariant = (result: Result): number => results.first + RESULT[result];
 
 /** Variants of a scope that are exposed at 0 for a new member of it, given what its source can tell. */

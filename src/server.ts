@@ -1,5 +1,4 @@
 /** HTTP requests become posts for feeds, scrapes and answers to people; what a route refuses, it refuses before work is done for it. */
-import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { constants, createGzip } from 'node:zlib';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
@@ -7,7 +6,7 @@ import type { Logger } from 'pino';
 import { parseAlerts } from './alert.ts';
 import { readBody } from './body.ts';
 import type { Config } from './config.ts';
-import { CONTENT_TYPE, exposition, negotiate, openMetrics } from './exposition.ts';
+import { CONTENT_TYPE, Exposition, negotiate, openMetrics } from './exposition.ts';
 import { type Intake, permitted, type RunningFeed } from './intake.ts';
 import { Busy, type Ledger } from './ledger.ts';
 import type { Measurements } from './measurements.ts';
@@ -47,6 +46,8 @@ const STATUS: Record<Outcome, number> = {
 /** What senders of events use; anything else was meant for somebody else. SNS posts JSON as text/plain, Mandrill a form, PowerMTA CSV. */
 const MEDIA = ['application/*', 'text/*', '+json'];
 const NOT_MEDIA = ['application/xml', 'application/pdf', 'application/zip', 'text/html', 'text/xml'];
+/** Content types whose judgement is remembered. */
+const TYPES_KNOWN = 100;
 const RETRY_AFTER = '5';
 const NO_SOURCE = "no source of this name is configured; POST to /hooks/NAME, NAME as in the configuration's sources\n";
 
@@ -112,7 +113,8 @@ export function createServer(parts: Parts): Express {
   // What comes below is for people and scrapers; what posts events, above, has credentials of its own.
   app.use(gate(parts.web));
 
-  app.get('/metrics', (request, response) => scrape(request, response, parts));
+  const exposition = new Exposition(ledger);
+  app.get('/metrics', (request, response) => scrape(request, response, parts, exposition));
   app.get('/-/healthy', (_request, response) => void response.type('text').send('healthy\n'));
   app.get('/-/ready', (_request, response) => {
     const reason = parts.ready() ? ledger.busy : 'starting';
@@ -169,6 +171,7 @@ class Load {
   private bytes = 0;
   private posts = 0;
   private second = 0;
+  private readonly types = new Map<string, boolean>();
   private readonly parts: Parts;
 
   constructor(parts: Parts) {
@@ -185,7 +188,7 @@ class Load {
     };
     const type = request.headers['content-type'];
     const length = Number(request.headers['content-length'] ?? 65_536);
-    if (type !== undefined && (!request.is(MEDIA) || request.is(NOT_MEDIA))) {
+    if (type !== undefined && !this.taken(type, request)) {
       refuse('unsupported_media_type', 'send JSON, NDJSON, a form or lines of text, with a content type that says so');
     } else if (length > limits.body_bytes) {
       refuse('too_large', `the body is larger than ${limits.body_bytes} bytes`);
@@ -200,6 +203,16 @@ class Load {
     }
   }
 
+  /** Senders say the same words with every post. */
+  private taken(type: string, request: Request): boolean {
+    let taken = this.types.get(type);
+    if (taken === undefined) {
+      taken = request.is(MEDIA) !== false && request.is(NOT_MEDIA) === false;
+      if (this.types.size < TYPES_KNOWN) this.types.set(type, taken);
+    }
+    return taken;
+  }
+
   private rate(): number {
     const second = Math.floor(this.parts.now() / 1000);
     if (second !== this.second) {
@@ -210,7 +223,12 @@ class Load {
   }
 }
 
-async function scrape(request: Request, response: Response, { ledger, metrics, now }: Parts): Promise<void> {
+async function scrape(
+  request: Request,
+  response: Response,
+  { metrics, now }: Parts,
+  exposition: Exposition,
+): Promise<void> {
   const format = negotiate(request.headers.accept);
   response.set('Content-Type', CONTENT_TYPE[format]);
   response.set('Vary', 'Accept, Accept-Encoding');
@@ -220,16 +238,24 @@ async function scrape(request: Request, response: Response, { ledger, metrics, n
     zip.pipe(response);
   }
   const out = zip ?? response;
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const write = async (piece: string | Buffer): Promise<void> => {
-    // A scraper that hung up aborts the wait, and the loop below ends.
-    if (!out.write(piece)) await once(out, 'drain', { signal: gone.signal }).catch(() => {});
-  };
+  let gone = false;
+  let wake = (): void => {};
+  response.once('close', () => {
+    gone = true;
+    zip?.destroy();
+    wake();
+  });
+  /** Resolves when the piece is out, since the next one is written over it; or when the scraper hung up. */
+  const write = (piece: string | Buffer): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+      if (gone) resolve();
+      else out.write(piece, () => resolve());
+    });
   const own = await metrics.registry.metrics();
   await write(format === 'openmetrics' ? openMetrics(own) : `${own}\n`);
-  for (const piece of exposition(ledger, format, now())) {
-    if (gone.signal.aborted) return;
+  for (const piece of exposition.pieces(format, now())) {
+    if (gone) return;
     await write(piece);
     await turn();
   }

@@ -56,6 +56,32 @@ export interface Source {
   parse(post: Post, now: number): Parsed;
 }
 
+/** What may be known of an event, as docs/sources.md names it, in the order of its tables. */
+export const FIELDS = {
+  identity: 'identity',
+  sending_domain: 'sending domain',
+  sending_ip: 'sending address',
+  recipient_domain: 'recipient domain',
+  campaign: 'campaign',
+  reply: 'remote reply',
+  seconds: 'delivery time',
+  by: 'person or machine',
+  content: 'spam score, authentication',
+} as const;
+export type Field = keyof typeof FIELDS;
+
+/** What docs/sources.md tells of a source beside its summary, kinds and keys. Markdown, in whole sentences. */
+export interface SourceDocs {
+  /** Where each field of an event comes from. What is left out, the source never tells. */
+  fields: { identity: string } & Partial<Record<Field, string>>;
+  /** What to set where, so that it arrives here. */
+  pointing: string;
+  /** How a post is known to be the sender's. */
+  authentication: string;
+  /** What the sender makes of the answers, and what follows from that here. */
+  answers: string;
+}
+
 export interface SourceType<Config = unknown> {
   /** One line for docs/sources.md. */
   summary: string;
@@ -65,6 +91,7 @@ export interface SourceType<Config = unknown> {
   config: z.ZodType<Config>;
   /** What it can tell; their series exist from the first event on. */
   gives: readonly Kind[];
+  docs?: SourceDocs;
   open(config: Config): Source;
   /** Answer that this sender takes for "come back later"; default 503. */
   busyStatus?: number;

@@ -76,27 +76,27 @@ export function tail(options: TailOptions): Tail {
   };
 }
 
-const INTERVAL = 250;
+export const INTERVAL = 250;
 const CHUNK = 65_536;
-const LINE = 1024 * 1024;
+export const LINE = 1024 * 1024;
 const LEARN = 4 * 1024 * 1024;
 const OUTSTANDING = 8;
 /** Bytes that tell one file from another; the first line of a log has a stamp, which alone would do. */
-const HEAD = 1024;
-const NEWLINE = 10;
+export const HEAD = 1024;
+export const NEWLINE = 10;
 /** Rotated files as logrotate (`.1`, `-20261124`), newsyslog, `postfix logrotate` and exicyclog name them. */
 const ROTATED = /^[.\-_]?\d[\d.\-_T:]*$/;
 const COMPRESSED = /\.(gz|xz|bz2|zst|lz4)$/;
 
-/** What both kinds of input share: the receiver's promises, and a sleep that stop() ends. */
-class Input {
-  protected options: TailOptions;
+/** What all kinds of input share: the receiver's promises, and a sleep that stop() ends. */
+export class Input<Options extends Pick<TailOptions, 'report' | 'interval' | 'outstanding'> = TailOptions> {
+  protected options: Options;
   protected stopped = false;
   protected outstanding = new Set<Promise<void>>();
   #wake: () => void = () => {};
   #reported = '';
 
-  constructor(options: TailOptions) {
+  constructor(options: Options) {
     this.options = options;
   }
 
@@ -569,7 +569,7 @@ async function show(handle: FileHandle, to: number, bytes: number, learn: (chunk
   }
 }
 
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer<ArrayBuffer>> {
+export async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer<ArrayBuffer>> {
   const buffer = Buffer.allocUnsafe(length);
   let read = 0;
   while (read < length) {
@@ -590,13 +590,13 @@ function setHead(current: Current, head: Buffer): void {
 }
 
 /** `32.hash,64.hash,…` of as many bytes. */
-function fingerprintOf(head: Buffer): string {
+export function fingerprintOf(head: Buffer): string {
   const lengths = [32, 64, 128, 256, 512].filter((length) => length < head.length);
   return [...lengths, head.length].map((length) => `${length}.${hash(head.subarray(0, length))}`).join();
 }
 
 /** As far as `head` goes; '' fits all. */
-function fits(head: Buffer, fingerprint: string): boolean {
+export function fits(head: Buffer, fingerprint: string): boolean {
   if (fingerprint === '') return true;
   const known = fingerprint
     .split(',')
@@ -613,7 +613,7 @@ function positionOf({ stats, fingerprint, offset }: Current): Position {
   return { file: idOf(stats), fingerprint, offset, changed: changedOf(stats) };
 }
 
-function idOf(stats: BigIntStats): string {
+export function idOf(stats: BigIntStats): string {
   return `${stats.dev}:${stats.ino}`;
 }
 
@@ -637,11 +637,11 @@ async function statOf(path: string): Promise<BigIntStats | undefined> {
   }
 }
 
-function codeOf(error: unknown): unknown {
+export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
-function inWords(error: unknown, path: string): string {
+export function inWords(error: unknown, path: string): string {
   const code = codeOf(error);
   if (code === 'EACCES' || code === 'EPERM') {
     return `${path}: permission denied; let the user of this program read it (on Debian: add it to the group adm)`;

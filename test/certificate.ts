@@ -18,19 +18,22 @@ function der(tag: number, ...content: Buffer[]): Buffer {
 }
 
 const SHA256_RSA = der(SEQUENCE, der(OID, Buffer.from('2a864886f70d01010b', 'hex')), NULL);
-const NAME = der(
-  SEQUENCE,
-  der(SET, der(SEQUENCE, der(OID, Buffer.from('550403', 'hex')), der(UTF8, Buffer.from('test')))),
-);
+function named(name: string): Buffer {
+  const common = der(SEQUENCE, der(OID, Buffer.from('550403', 'hex')), der(UTF8, Buffer.from(name)));
+  return der(SEQUENCE, der(SET, common));
+}
 
 function time(date: Date): Buffer {
   return der(TIME, Buffer.from(`${date.toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`));
 }
 
-export function certificate(pair: KeyPairKeyObjectResult, from: Date, until: Date): string {
+/** `name` is the host that it is good for. */
+export function certificate(pair: KeyPairKeyObjectResult, from: Date, until: Date, name = 'test'): string {
   const key = pair.publicKey.export({ format: 'der', type: 'spki' });
   const serial = der(INTEGER, Buffer.from([1]));
-  const signed = der(SEQUENCE, serial, SHA256_RSA, NAME, der(SEQUENCE, time(from), time(until)), NAME, key);
+  const subject = named(name);
+  const validity = der(SEQUENCE, time(from), time(until));
+  const signed = der(SEQUENCE, serial, SHA256_RSA, subject, validity, subject, key);
   const signature = createSign('sha256').update(signed).sign(pair.privateKey);
   const whole = der(SEQUENCE, signed, SHA256_RSA, der(BITS, Buffer.from([0]), signature));
   return `-----BEGIN CERTIFICATE-----\n${whole.toString('base64').replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { MailEvent } from '../src/event.ts';
-import { exposition, negotiate, openMetrics } from '../src/exposition.ts';
+import { Exposition, type Format, negotiate, openMetrics } from '../src/exposition.ts';
 import { type Feed, Ledger } from '../src/ledger.ts';
 import { eventFamilies, SCOPES, variants } from '../src/metrics.ts';
 
@@ -31,6 +31,10 @@ async function filled(): Promise<Ledger> {
   await ledger.record(FEED, { events, ignored: 3, unknown: ['x'], invalid: 0 });
   return ledger;
 }
+
+/** Pieces are good until the next is asked for. */
+const rendered = (exposition: Exposition, format: Format): string =>
+  Array.from(exposition.pieces(format, Date.now()), (piece) => piece.toString()).join('');
 
 /** The same numbers, told to prom-client in the order in which the ledger shows them. */
 async function reference(ledger: Ledger): Promise<string> {
@@ -79,21 +83,51 @@ function setHistogram(
 test('text exposition equals prom-client byte for byte', async (t) => {
   const ledger = await filled();
   t.after(() => ledger.close());
-  const text = Buffer.concat([...exposition(ledger, 'text', Date.now())]).toString();
+  const text = rendered(new Exposition(ledger), 'text');
   assert.ok(text.length > 20_000);
   assert.equal(text, await reference(ledger));
+});
+
+test('what was rendered before, for others at the same time too, is no part of it', async (t) => {
+  const ledger = await filled();
+  t.after(() => ledger.close());
+  const exposition = new Exposition(ledger);
+  rendered(exposition, 'text');
+  const more = Array.from({ length: 300 }, (_, n): MailEvent => {
+    const ip = `198.51.100.${n % 100}`;
+    return {
+      kind: 'delivered',
+      id: `more ${n}`,
+      at: Date.now(),
+      sendingDomain: `e${n}.example`,
+      sendingIp: ip,
+      recipientDomain: '',
+      campaign: '',
+    };
+  });
+  await ledger.record(FEED, { events: more, ignored: 0, unknown: [], invalid: 0 });
+  const [one, two] = [exposition.pieces('text', Date.now()), exposition.pieces('text', Date.now())];
+  const texts = ['', ''];
+  for (let piece = one.next(); !piece.done; piece = one.next()) {
+    texts[0] += piece.value.toString();
+    texts[1] += two.next().value?.toString() ?? '';
+  }
+  assert.ok(texts[0]!.length > 256 * 1024, 'several pieces');
+  assert.equal(texts[0], await reference(ledger));
+  assert.equal(texts[1], texts[0]);
+  assert.equal(rendered(exposition, 'text'), texts[0]);
 });
 
 test('pieces are small, whatever there is', async (t) => {
   const ledger = await filled();
   t.after(() => ledger.close());
-  for (const piece of exposition(ledger, 'text', Date.now())) assert.ok(piece.length <= 96 * 1024);
+  for (const piece of new Exposition(ledger).pieces('text', Date.now())) assert.ok(piece.length <= 160 * 1024);
 });
 
 test('OpenMetrics names counters without _total in their heads, keeps samples, and has no empty line', async (t) => {
   const ledger = await filled();
   t.after(() => ledger.close());
-  const text = Buffer.concat([...exposition(ledger, 'openmetrics', Date.now())]).toString();
+  const text = rendered(new Exposition(ledger), 'openmetrics');
   assert.match(text, /^# HELP email_accepted .*\n# TYPE email_accepted counter\n/);
   assert.match(text, /\nemail_delivered_total\{/);
   assert.doesNotMatch(text, /\n\n|^# \w+ \w+_total/m);

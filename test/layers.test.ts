@@ -19,9 +19,24 @@ const ALLOWED: Record<string, readonly string[]> = {
     'syslog',
     'reading',
     'campaign',
+    'content',
+    'csv',
     'amazon-sns',
   ],
   'reply-rules': ['reply-rules', 'event', 'reply'],
+  checks: [
+    'check',
+    'reading',
+    'blocklist',
+    'blocklist-name',
+    'blocklist-verdict',
+    'zone-health',
+    'dns-check',
+    'dmarc-record',
+    'spf-record',
+    'tag-list',
+  ],
+  blocklists: ['blocklist'],
 };
 /** Only these know of a folder's files by name; main knows everything. */
 const KNOWERS: Record<string, readonly string[]> = { sources: ['server'], 'reply-rules': ['reply'] };

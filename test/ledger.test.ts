@@ -1,13 +1,13 @@
 /** The ledger in itself: what is counted, what is not, what survives, and what it refuses. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import type { MailEvent } from '../src/event.ts';
-import { exposition } from '../src/exposition.ts';
+import { Exposition } from '../src/exposition.ts';
 import { Refused } from '../src/journal.ts';
 import { type Feed, Ledger, type LedgerOptions } from '../src/ledger.ts';
 import { eventually, folder, samples } from './exporter.ts';
@@ -42,9 +42,12 @@ async function open(t: TestContext, options: Partial<LedgerOptions> = {}): Promi
   return ledger;
 }
 
+/** Pieces are good until the next is asked for. */
+const shown = (ledger: Ledger, now = NOW): string =>
+  Array.from(new Exposition(ledger).pieces('text', now), (piece) => piece.toString()).join('');
+
 function read(ledger: Ledger, name: string, labels: Record<string, string> = {}, now = NOW): number {
-  const text = Buffer.concat([...exposition(ledger, 'text', now)]).toString();
-  return samples(text)
+  return samples(shown(ledger, now))
     .filter((s) => s.name === name && Object.entries(labels).every(([k, v]) => s.labels[k] === v))
     .reduce((sum, s) => sum + s.value, 0);
 }
@@ -59,6 +62,46 @@ test('an identity counts once within a feed, and once in each feed', async (t) =
   assert.equal(read(ledger, 'email_delivered_total', { source: 'test' }), 2);
   assert.equal(read(ledger, 'email_delivered_total', { source: 'second' }), 1);
   assert.equal(result(ledger, 'duplicate'), 2);
+});
+
+test('what was said of a message itself counts by campaign, and without one makes no other series', async (t) => {
+  const ledger = await open(t);
+  const content = {
+    spamScore: 4.5,
+    spam: false,
+    authentication: [
+      { method: 'dkim', result: 'fail' },
+      { method: 'spf', result: 'pass' },
+    ],
+  } as const;
+  await ledger.record(
+    FEED,
+    batch(
+      delivered('a', { campaign: 'spring', content }),
+      delivered('b', { campaign: 'spring', content: { spamScore: -2, spam: true } }),
+      delivered('c', { content: { authentication: [{ method: 'arc', result: 'permerror' }] } }),
+      delivered('d', { content: {} }),
+    ),
+  );
+  const spring = { campaign: 'spring', sending_domain: 'example.com', source: 'test' };
+  assert.equal(read(ledger, 'email_campaign_spam_score_count', spring), 2);
+  assert.equal(read(ledger, 'email_campaign_spam_score_sum', spring), 4.5, 'below 0 counts as 0');
+  assert.equal(read(ledger, 'email_campaign_spam_score_bucket', { ...spring, le: '4' }), 1);
+  assert.equal(read(ledger, 'email_campaign_spam_verdicts_total', { ...spring, verdict: 'clean' }), 1);
+  assert.equal(read(ledger, 'email_campaign_spam_verdicts_total', { ...spring, verdict: 'spam' }), 1);
+  const results = (labels: Record<string, string>) =>
+    read(ledger, 'email_campaign_authentication_results_total', labels);
+  assert.equal(results({ ...spring, method: 'dkim', result: 'fail' }), 1);
+  assert.equal(results({ ...spring, method: 'spf', result: 'pass' }), 1);
+  assert.equal(results({ campaign: '', method: 'arc', result: 'permerror' }), 1);
+  assert.equal(results({}), 3);
+  const text = shown(ledger);
+  assert.deepEqual(
+    samples(text)
+      .filter((s) => s.labels.campaign === '')
+      .map((s) => s.name),
+    ['email_campaign_authentication_results_total'],
+  );
 });
 
 test('times that cannot be are counted as what they are and cost their neighbours nothing', async (t) => {
@@ -162,7 +205,7 @@ test('values that must not be labels are none', async (t) => {
       delivered('5', { campaign: 'spring "sale"\\' }),
     ),
   );
-  const text = Buffer.concat([...exposition(ledger, 'text', NOW)]).toString();
+  const text = shown(ledger);
   assert.doesNotMatch(text, /@/);
   assert.match(text, /campaign="spring \\"sale\\"\\\\"/);
   assert.equal(read(ledger, 'email_campaign_delivered_total', { campaign: '__other__' }), 2);
@@ -283,6 +326,37 @@ for (const [title, make, says] of FOREIGN) {
   });
 }
 
+test('whatever stands in the log of changes and whatever is folded, a copy of the file at any commit holds exactly what was acknowledged', async (t) => {
+  const directory = folder(t);
+  let path = join(directory, '0.sqlite');
+  let ledger = await open(t, { path, foldAfter: 60 });
+  let count = 0;
+  let at = 1;
+  // A small generator of its own: the same course every time.
+  const next = (below: number): number => (at = (at * 48_271) % 2_147_483_647) % below;
+  for (let round = 1; round <= 200; round++) {
+    const events = Array.from({ length: 1 + next(12) }, (_, i) =>
+      delivered(`${round}-${i}`, { sendingIp: `192.0.2.${next(3)}`, ...(next(4) === 0 && { seconds: next(100) }) }),
+    );
+    await ledger.record(FEED, batch(...events));
+    count += events.length;
+    if (next(20) > 0) continue;
+    // As a kill would leave it: the file and what is in its write-ahead log.
+    const copy = join(directory, `${round}.sqlite`);
+    for (const suffix of ['', '-wal']) copyFileSync(path + suffix, copy + suffix);
+    await ledger.close();
+    path = copy;
+    ledger = await open(t, { path, foldAfter: 60 });
+    assert.equal(read(ledger, 'email_delivered_total'), count, `round ${round}`);
+    assert.equal(result(ledger, 'counted'), count, `round ${round}`);
+  }
+  await ledger.close();
+  const file = new DatabaseSync(path);
+  t.after(() => file.close());
+  const { changes } = file.prepare('SELECT count(*) AS changes FROM change').get() as { changes: number };
+  assert.ok(changes < 60, `${changes} ticks stand in the log of changes: folding goes on`);
+});
+
 test('a damaged file is refused', async (t) => {
   const path = join(folder(t), 'ledger.sqlite');
   const ledger = await Ledger.open({ path, now: () => NOW });
@@ -320,7 +394,7 @@ test('a file of the first version is lifted to this one', async (t) => {
   await ledger.close();
   const again = new DatabaseSync(path);
   t.after(() => again.close());
-  assert.equal(Object.values(again.prepare('PRAGMA user_version').get()!)[0], 2);
+  assert.equal(Object.values(again.prepare('PRAGMA user_version').get()!)[0], 3);
   const kept = again
     .prepare("SELECT value FROM series JOIN sample USING (slot) WHERE family = 'email_of_a_later_version_total'")
     .get()!;

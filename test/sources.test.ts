@@ -99,6 +99,12 @@ const KEYS: Record<string, readonly string[]> = {
   opened: ['by'],
 };
 const COMMON = ['kind', 'id', 'at', 'sendingDomain', 'sendingIp', 'recipientDomain', 'campaign'];
+/** Each kind may have it, and what stands in it. */
+const CONTENT: Record<string, (value: unknown) => boolean> = {
+  spamScore: Number.isFinite,
+  spam: (value) => typeof value === 'boolean',
+  authentication: (value) => Array.isArray(value),
+};
 
 /** Values that tend to break readers of JSON. */
 const nasty = fc.oneof(
@@ -264,7 +270,8 @@ function checkEvent(event: MailEvent, type: SourceType): void {
   // How old is too old is decided once, by the ledger.
   assert.ok(Number.isFinite(event.at), `at: ${shown}`);
   for (const key of Object.keys(event))
-    assert.ok(COMMON.includes(key) || KEYS[event.kind]?.includes(key), `${key}: ${shown}`);
+    assert.ok(COMMON.includes(key) || key === 'content' || KEYS[event.kind]?.includes(key), `${key}: ${shown}`);
+  for (const [key, value] of Object.entries(event.content ?? {})) assert.ok(CONTENT[key]?.(value), `${key}: ${shown}`);
   for (const key of COMMON.slice(3)) assert.equal(typeof event[key as 'campaign'], 'string', `${key}: ${shown}`);
   for (const key of ['sendingDomain', 'recipientDomain', 'campaign', 'sendingIp'] as const)
     assert.ok(!event[key].includes('@'), `an address in ${key}: ${shown}`);

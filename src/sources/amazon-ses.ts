@@ -7,12 +7,22 @@
  */
 import { z } from 'zod';
 import { envelopeOf, snsVerifier } from '../amazon-sns.ts';
-import type { BounceClass, MailEvent, ReplyReason, SuppressionReason } from '../event.ts';
+import { contentRule, filtered, scoredIn } from '../content.ts';
+import type { BounceClass, Content, MailEvent, ReplyReason, SuppressionReason } from '../event.ts';
 import { KINDS } from '../event.ts';
 import { diagnosticOf, type Fields, fields, hostOf, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { publicKeys } from '../signature.ts';
-import { domainOf, Malformed, nothing, type Parsed, type Post, type Source, type SourceType } from '../source.ts';
+import {
+  domainOf,
+  Malformed,
+  nothing,
+  type Parsed,
+  type Post,
+  type Source,
+  type SourceDocs,
+  type SourceType,
+} from '../source.ts';
 import { millis } from '../time.ts';
 
 type Kind = MailEvent['kind'];
@@ -66,15 +76,40 @@ const config = z.strictObject({
     .describe('How old a message may be; SNS retries for an hour at most'),
   max_ahead_seconds: z.number().nonnegative().default(600).describe('How far ahead of our clock it may be'),
   campaign_key: z.string().default('campaign').describe('Message tag whose value names the campaign'),
+  ...contentRule,
 });
 
 type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity:
+      "the word, SES's message id and the recipient, so that event publishing and feedback notifications together count once; for opens, clicks and delays the moment and the link too",
+    sending_domain: 'the tag `ses:from-domain`, else the From header, else the envelope sender',
+    sending_ip:
+      'the tag `ses:outgoing-ip`, which event publishing has on deliveries; feedback notifications never say it',
+    recipient_domain:
+      'the recipients of the event; opens, clicks and complaints do not say which of several it was, so it is known where all share a domain',
+    campaign: 'the message tag under `campaign_key`',
+    reply: 'the diagnostic code of bounces and delays',
+    seconds: "SES's own `processingTimeMillis`",
+    content:
+      'the message tag under `spam_score_key`; else what a filter wrote on the message before SES had it (X-Spam-Status, X-Spam-Score, X-Spam-Flag, X-Spamd-Result), where headers are included',
+  },
+  pointing:
+    "Make an SNS topic, let a configuration set (or the feedback notifications of an identity) publish to it, and subscribe `https://HOST/hooks/NAME` to the topic over HTTPS with raw delivery off. List the topic's ARN under `topics`: the subscription then confirms itself. Give the subscription a delivery policy of up to an hour, because the default of SNS is three retries within a minute, and after that the message is gone; a dead-letter queue keeps it.",
+  authentication:
+    "SNS signs each message (RSA with SHA-1 or SHA-256) with a certificate that is fetched from the SNS host of the topic's own region, or is pinned under `certificates`. Amazon signs the topics of every customer alike, so a signature alone proves nothing: the list of topics does. With raw delivery there is no signature, and `auth` has to protect the route; SNS sends a user name and password from the address only after a 401 has asked for them.",
+  answers:
+    'SNS takes any 4xx as final and never comes back with that message, so nothing but a failed signature or a body that is no SNS message is answered so. When the certificate cannot be fetched, or a subscription not be confirmed, the answer is 503, which SNS retries.',
+};
 
 export default {
   summary: 'Amazon SES through SNS: event publishing and feedback notifications, with certificate signature',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open,
 } satisfies SourceType<Config>;
 
@@ -197,21 +232,22 @@ function eventOf(
     recipientDomain: domainOf(recipient.address),
     campaign: nameOf(tags?.[config.campaign_key]),
   };
+  const content = scoredIn(config, tags) ?? filterOf(mail);
   switch (kind) {
     case 'delivered': {
       const ms = about.processingTimeMillis;
-      return { kind, ...fact, seconds: typeof ms === 'number' && ms >= 0 ? ms / 1000 : undefined };
+      return { kind, ...fact, content, seconds: typeof ms === 'number' && ms >= 0 ? ms / 1000 : undefined };
     }
     case 'deferred':
       return { kind, ...fact, reply: recipient.diagnostic || recipient.status };
     case 'bounced':
-      return bounce(fact, recipient, about);
+      return bounce({ ...fact, content }, recipient, about);
     case 'complained':
       return about.complaintSubType === 'OnAccountSuppressionList'
         ? { kind: 'suppressed', ...fact, reason: 'complained' }
         : { kind, ...fact };
     case 'suppressed':
-      return { kind, ...fact, reason: word === 'Reject' ? 'content' : 'invalid_message' };
+      return { kind, ...fact, content, reason: word === 'Reject' ? 'content' : 'invalid_message' };
     case 'opened':
       return { kind, ...fact, by: 'person' };
     default:
@@ -219,7 +255,7 @@ function eventOf(
   }
 }
 
-type Facts = Pick<MailEvent, 'id' | 'at' | 'sendingDomain' | 'sendingIp' | 'recipientDomain' | 'campaign'>;
+type Facts = Pick<MailEvent, 'id' | 'at' | 'sendingDomain' | 'sendingIp' | 'recipientDomain' | 'campaign' | 'content'>;
 
 function bounce(fact: Facts, { status, diagnostic }: Recipient, about: Fields): MailEvent {
   const verdict = own(SUBTYPES, about.bounceSubType);
@@ -248,6 +284,16 @@ function identity(kind: Kind, word: string, { address }: Recipient, about: Field
 
 function fromOf(mail: Fields): unknown {
   return firstOf(fields(mail.commonHeaders)?.from);
+}
+
+/** What a filter wrote on the message before it came to SES. */
+function filterOf(mail: Fields): Content | undefined {
+  const written = new Map<string, string>();
+  for (const header of Array.isArray(mail.headers) ? mail.headers : []) {
+    const { name, value } = fields(header) ?? {};
+    if (typeof name === 'string' && /^x-spam/i.test(name)) written.set(name.toLowerCase(), text(value));
+  }
+  return written.size > 0 ? filtered((name) => written.get(name) ?? '') : undefined;
 }
 
 function firstOf(value: unknown): unknown {

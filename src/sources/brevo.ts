@@ -3,11 +3,12 @@
  * webhooks", "Marketing webhooks"). It signs nothing; it can send basic credentials, a bearer token or own headers.
  */
 import { z } from 'zod';
-import { type CampaignRule, campaignOf, campaignRule } from '../campaign.ts';
+import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import { KINDS, type MailEvent, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, fieldsInText, ipOf, nameOf, own, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 /** Some words have two spellings, one of the API and one of the payload. */
@@ -47,7 +48,29 @@ const BLOCKED: [part: string, reason: SuppressionReason][] = [
   ['bounce', 'bounced_before'],
 ];
 
-const config = z.strictObject(campaignRule);
+const config = z.strictObject({ ...campaignRule, ...contentRule });
+
+type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity:
+      "the word, the message id, the recipient, the moment and the link; Brevo's `id` is the webhook's own. A `unique_` word is the same event as the plain one",
+    sending_ip:
+      "`sending_ip`, on everything before the mailbox; on opens and clicks it is the reader's and is left out",
+    recipient_domain: '`email`',
+    campaign: 'a key of X-Mailin-custom, else a tag, else the name of a marketing campaign',
+    reply: '`reason`',
+    by: 'the `proxy_open` words are machines',
+    content: 'the value under `spam_score_key` in X-Mailin-custom',
+  },
+  pointing:
+    'Add a webhook for transactional (and one for marketing) e-mail with the address `https://HOST/hooks/NAME`; batched or one by one, both are read. Brevo never says the sending domain: set `sending_domain`, and one source for each domain if you have several.',
+  authentication:
+    'Brevo signs nothing. It can send a user name and password in the address, a bearer token, or headers of your own: set one of them there and the same under `auth` here.',
+  answers:
+    'Brevo gives an event up at any 4xx except 429, and by its newest wording at 5xx too, so when nothing can be taken the answer is 429. A wrong credential loses events for good: watch `deliverability_exporter_posts_total{outcome="unauthenticated"}`.',
+};
 
 export default {
   summary: 'Brevo (Sendinblue) transactional and marketing webhooks',
@@ -56,6 +79,7 @@ export default {
   busyStatus: 429,
   config,
   gives: KINDS,
+  docs,
   open: (config) => ({
     parse({ body }) {
       const parsed = nothing();
@@ -63,9 +87,9 @@ export default {
       return parsed;
     },
   }),
-} satisfies SourceType<z.infer<typeof config>>;
+} satisfies SourceType<Config>;
 
-function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
+function read(item: unknown, rule: Config, parsed: Parsed): void {
   const event = fields(item);
   const word = event?.event;
   if (event === undefined || typeof word !== 'string') {
@@ -83,22 +107,26 @@ function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
   }
 }
 
-function eventOf(kind: MailEvent['kind'], word: string, event: Fields, at: number, rule: CampaignRule): MailEvent {
+function eventOf(kind: MailEvent['kind'], word: string, event: Fields, at: number, rule: Config): MailEvent {
+  const metadata = fieldsInText(event['X-Mailin-custom']);
+  const content = scoredIn(rule, metadata);
   const fact = {
     id: identity(word, event, at),
     at,
     sendingDomain: '',
     sendingIp: ipOf(event.sending_ip),
     recipientDomain: domainOf(event.email),
-    campaign: campaignOf(rule, fieldsInText(event['X-Mailin-custom']), tagsOf(event)) || nameOf(event['campaign name']),
+    campaign: campaignOf(rule, metadata, tagsOf(event)) || nameOf(event['campaign name']),
   };
   switch (kind) {
+    case 'delivered':
+      return { kind, ...fact, content, seconds: undefined };
     case 'deferred':
       return { kind, ...fact, reply: reply(event) };
     case 'bounced':
-      return { kind, ...fact, reply: reply(event), class: word === 'hard_bounce' ? 'hard' : 'soft', reason: undefined };
+      return { kind, ...fact, content, reply: reply(event), class: word === 'hard_bounce' ? 'hard' : 'soft' };
     case 'suppressed':
-      return { kind, ...fact, reason: SUPPRESSED[word] ?? blockReason(event) };
+      return { kind, ...fact, content, reason: SUPPRESSED[word] ?? blockReason(event) };
     case 'opened':
       // On engagement the address can be the reader's.
       return { kind, ...fact, sendingIp: '', by: word.includes('proxy') ? 'machine' : 'person' };

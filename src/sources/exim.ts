@@ -3,7 +3,7 @@
  * (The Exim Specification, chapter "Log files"; exim 4.x).
  */
 import { z } from 'zod';
-import type { Parsed, Post, Source, SourceType } from '../source.ts';
+import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
 import { Domains, Hosts, kept, Lines, timeZone } from '../syslog.ts';
 import { secondsSince } from '../time.ts';
@@ -203,11 +203,28 @@ function replyIn(said: string): string {
   return (REMOTE.exec(text)?.[1] ?? text).replaceAll('\\n', '\n');
 }
 
+const docs: SourceDocs = {
+  fields: {
+    identity: 'the place of the line in a followed log; the line itself when it is posted',
+    sending_domain: 'the envelope sender, from the line of arrival or from P= and F=',
+    sending_ip: 'I=, with `log_selector = +incoming_interface +outgoing_interface`; else set `sending_ip`',
+    recipient_domain: 'the address behind the flag',
+    reply: 'what stands behind the remote\'s "SMTP error", or Exim\'s own words',
+    seconds: 'QT=, with `log_selector = +queue_time`; else from the line of arrival to that of delivery',
+  },
+  pointing:
+    'Name the main log under `files`, or let a log shipper post its lines to `/hooks/NAME`. Lines of one message need not stand together.',
+  authentication: 'A followed file needs none. Posted lines are let in by `auth` alone.',
+  answers:
+    'A log shipper is answered 200 once its lines are committed, and 503 when nothing can be taken: it has to send them again then. A followed file waits where it is.',
+};
+
 export default {
   summary:
     'Exim: lines of its main log, from a file, standard input, or a log shipper; sending_ip with log_selector = +incoming_interface +outgoing_interface',
   transport: 'lines',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced'],
+  docs,
   open: (options) => new Exim(options),
 } satisfies SourceType<Config>;

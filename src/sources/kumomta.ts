@@ -1,6 +1,6 @@
 /**
- * KumoMTA log records become events: posted by its log hooks one a post, as an array or one a line, in the shape of its
- * "Log Record" reference page.
+ * KumoMTA log records become events: posted by its log hooks one a post, as an array or one a line, or read one a line from its
+ * local logs, in the shape of its "Log Record" reference page.
  *
  * Longer than a plugin should be for its tables, and because reports that came in are records of the same shape.
  */
@@ -83,18 +83,39 @@ const config = z.strictObject({
 type Config = z.infer<typeof config>;
 
 export default {
-  summary: 'KumoMTA log records by its log hooks',
-  transport: 'webhook',
+  summary:
+    'KumoMTA log records, posted by its log hooks or read from its local logs: `files: [/var/log/kumomta/*]` reads every segment in the folder once, finished or still written to, in zstd or plain. Not both for the same mail, which would then count twice',
+  transport: 'lines',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'unsubscribed'],
   open: (config) => ({
     parse({ body }) {
       const parsed = nothing();
-      for (const item of jsonItems(body)) read(item, config, parsed);
+      for (const item of records(body)) read(item, config, parsed);
       return parsed;
     },
   }),
 } satisfies SourceType<Config>;
+
+/** A post as a whole, or else lines among which some are broken, the first one perhaps. */
+function records(body: Buffer): unknown[] {
+  try {
+    return jsonItems(body);
+  } catch (error) {
+    const lines = body.toString().split('\n');
+    const items = lines.filter((line) => line.trim() !== '').flatMap(lineItems);
+    if (!items.some((item) => typeof fields(item)?.type === 'string')) throw error;
+    return items;
+  }
+}
+
+function lineItems(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
 
 function read(item: unknown, config: Config, parsed: Parsed): void {
   const record = fields(item);

@@ -8,7 +8,7 @@ import { KINDS, type MailEvent, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, hostOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { header, hmacMatches, signingSecrets } from '../signature.ts';
-import { domainOf, nothing, type Parsed, type Source, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 /**
@@ -56,16 +56,35 @@ const config = z.strictObject({
     .record(z.string(), z.string().toLowerCase())
     .default({})
     .describe('Sending domain by `domain_id`, for payloads of version 2, which do not say it'),
-  ...campaignRule,
+  campaign_tag_prefix: campaignRule.campaign_tag_prefix,
 });
 
 type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity:
+      '`data.id`, else the word, the message, the recipient and the moment. The `_unique` words tell an opening a second time and are ignored',
+    sending_domain: 'the From address (payload version 1); in version 2 the `domain_id`, by the table `domains`',
+    recipient_domain: 'the recipient',
+    campaign: 'the first tag, or the one with `campaign_tag_prefix`',
+    reply: '`bounce_code` and `bounce_reason` (version 2), or the reason (version 1)',
+    seconds: "from the message's own time to the event's, in version 1",
+  },
+  pointing:
+    'Add a webhook of the domain with the address `https://HOST/hooks/NAME` and the activity events you want; leave the `_unique` ones out. Put its signing secret into a file and name that under `signing_secrets`.',
+  authentication:
+    'Each post carries the header `Signature`: HMAC-SHA256 over the body. No time is signed, so a post that is played again passes, and counts nothing, because its identity is known.',
+  answers:
+    'Twenty failures within a day pause the webhook, with a warning after ten. So everything that is genuine is answered 200, unknown words too, and 503 is kept for when nothing can be taken at all.',
+};
 
 export default {
   summary: 'MailerSend webhooks (payload versions 1 and 2), with HMAC signature',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open,
 } satisfies SourceType<Config>;
 
@@ -120,7 +139,7 @@ function eventOf(
     sendingDomain: ownDomainOf(email?.from) || domainById(data.domain_id ?? post.domain_id, config),
     sendingIp: '',
     recipientDomain: domainOf(recipient),
-    campaign: campaignOf(config, undefined, email?.tags ?? data.tags),
+    campaign: campaignOf({ ...config, campaign_key: '' }, undefined, email?.tags ?? data.tags),
   };
   switch (kind) {
     case 'delivered':

@@ -6,11 +6,21 @@
  */
 import { z } from 'zod';
 import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, fieldsInText, hostOf, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { hmacMatches, signingSecrets } from '../signature.ts';
-import { domainOf, Malformed, nothing, type Parsed, type Post, type Source, type SourceType } from '../source.ts';
+import {
+  domainOf,
+  Malformed,
+  nothing,
+  type Parsed,
+  type Post,
+  type Source,
+  type SourceDocs,
+  type SourceType,
+} from '../source.ts';
 import { millis } from '../time.ts';
 
 /** `failed` is decided by its severity and code. */
@@ -66,15 +76,36 @@ const config = z.strictObject({
     .describe('How old the timestamp of a signature may be; Mailgun retries for eight hours'),
   max_ahead_seconds: z.number().nonnegative().default(600).describe('How far ahead of our clock it may be'),
   ...campaignRule,
+  ...contentRule,
 });
 
 type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity: "the event's id with its timestamp, word and recipient; the id alone is unique within a day only",
+    sending_domain: 'the From header, else the envelope sender, else the domain of the account',
+    sending_ip: '`envelope.sending-ip`, on deliveries and temporary failures',
+    recipient_domain: '`recipient`, else the To header',
+    campaign: 'a variable under `campaign_key`, else a tag, else the campaign',
+    reply: '`delivery-status`: code, enhanced code and message',
+    by: '`client-info.bot` makes it a machine',
+    content: 'the value under `spam_score_key` in the user variables',
+  },
+  pointing:
+    'Add `https://HOST/hooks/NAME` as webhook for each event of the domain, and name the HTTP webhook signing key (which is not the API key) under `signing_keys`.',
+  authentication:
+    'HMAC-SHA256 over a timestamp and a token that stand in the body. The event itself is not signed, so a token is good for one event only, and an old one for none (`max_age_seconds`).',
+  answers:
+    'Mailgun wants exactly 200, retries for eight hours at anything else, and gives up at 406, which is never sent.',
+};
 
 export default {
   summary: 'Mailgun webhooks (JSON), with HMAC signature',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open,
 } satisfies SourceType<Config>;
 
@@ -165,16 +196,20 @@ function eventOf(kind: MailEvent['kind'], event: Fields, at: number, config: Con
     recipientDomain: domainOf(recipient),
     campaign: campaignOf(config, variables, tags) || nameOf(fields(firstOf(event.campaigns))?.name),
   };
+  const content = scoredIn(config, variables);
   switch (kind) {
     case 'deferred':
       return { kind, ...fact, reply: replyOf(event) };
     case 'bounced': {
       const { code } = fields(event['delivery-status']) ?? {};
       const verdict = own(FAILURES, text(event.reason)) ?? own(FAILURES, text(code));
-      return { kind, ...fact, reply: replyOf(event), class: verdict?.class ?? 'hard', reason: verdict?.reason };
+      const told = { reply: replyOf(event), class: verdict?.class ?? 'hard', reason: verdict?.reason };
+      return { kind, ...fact, content, ...told };
     }
     case 'suppressed':
-      return { kind, ...fact, reason: notTried(event) ?? 'invalid_message' };
+      return { kind, ...fact, content, reason: notTried(event) ?? 'invalid_message' };
+    case 'delivered':
+      return { kind, ...fact, content, seconds: undefined };
     case 'opened': {
       const bot = text(fields(event['client-info'])?.bot);
       return { kind, ...fact, by: bot === '' ? 'person' : 'machine' };

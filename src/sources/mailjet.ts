@@ -3,11 +3,12 @@
  * notifications"). It signs nothing; it can send basic credentials.
  */
 import { z } from 'zod';
-import { type CampaignRule, campaignOf, campaignRule } from '../campaign.ts';
+import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import type { BounceClass, MailEvent, ReplyReason, SuppressionReason } from '../event.ts';
 import { type Fields, fields, fieldsInText, own, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 type Kind = Exclude<MailEvent['kind'], 'accepted' | 'deferred'>;
@@ -61,13 +62,32 @@ const NOT_TRIED: Record<string, SuppressionReason> = {
   spam: 'content',
 };
 
-const config = z.strictObject(campaignRule);
+const config = z.strictObject({ ...campaignRule, ...contentRule });
+
+type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity: "the word, the message's GUID, the recipient, the moment and the link: Mailjet gives events no id",
+    recipient_domain: '`email`',
+    campaign: 'a key of the payload under `campaign_key`, else `customcampaign`',
+    reply: '`comment` of bounces',
+    content: 'the value under `spam_score_key` in the payload',
+  },
+  pointing:
+    'Set `https://USER:PASSWORD@HOST/hooks/NAME` as the address of each event in the Event API, grouped or not. Mailjet tells neither sending domain nor address: set `sending_domain` (and `sending_ip`) here.',
+  authentication:
+    'Mailjet signs nothing. The user name and password in the address come as basic credentials: set them under `auth.basic`.',
+  answers:
+    'Mailjet wants exactly 200, retries every 30 seconds, and suspends an address that has failed for a day: it then has to be set anew.',
+};
 
 export default {
   summary: 'Mailjet Event API',
   transport: 'webhook',
   config,
   gives: ['delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'opened', 'clicked', 'unsubscribed'],
+  docs,
   open: (config) => ({
     parse({ body }) {
       const parsed = nothing();
@@ -75,9 +95,9 @@ export default {
       return parsed;
     },
   }),
-} satisfies SourceType<z.infer<typeof config>>;
+} satisfies SourceType<Config>;
 
-function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
+function read(item: unknown, rule: Config, parsed: Parsed): void {
   const event = fields(item);
   const word = event?.event;
   // Mailjet's test of a new address is an object of no event.
@@ -92,14 +112,16 @@ function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
   else parsed.events.push(eventOf(kind, event, at, rule));
 }
 
-function eventOf(kind: Kind, event: Fields, at: number, rule: CampaignRule): MailEvent {
+function eventOf(kind: Kind, event: Fields, at: number, rule: Config): MailEvent {
+  const metadata = fieldsInText(event.Payload);
+  const content = scoredIn(rule, metadata);
   const fact = {
     id: identity(event, at),
     at,
     sendingDomain: '',
     sendingIp: '',
     recipientDomain: domainOf(event.email),
-    campaign: campaignOf(rule, fieldsInText(event.Payload), event.customcampaign),
+    campaign: campaignOf(rule, metadata, event.customcampaign),
   };
   switch (kind) {
     case 'bounced': {
@@ -108,18 +130,19 @@ function eventOf(kind: Kind, event: Fields, at: number, rule: CampaignRule): Mai
       // Said of each attempt that greylisting turned away, and the next one usually gets through.
       if (verdict?.reason === 'greylist' && event.hard_bounce !== true) return { kind: 'deferred', ...fact, reply };
       const bounceClass = event.hard_bounce === true ? 'hard' : (verdict?.class ?? 'soft');
-      return { kind, ...fact, reply, class: bounceClass, reason: verdict?.reason };
+      return { kind, ...fact, content, reply, class: bounceClass, reason: verdict?.reason };
     }
     case 'suppressed':
       return {
         kind,
         ...fact,
+        content,
         reason: own(NOT_TRIED, text(event.error)) ?? own(NOT_TRIED, text(event.error_related_to)) ?? 'other',
       };
     case 'opened':
       return { kind, ...fact, by: 'person' };
     case 'delivered':
-      return { kind, ...fact, seconds: undefined };
+      return { kind, ...fact, content, seconds: undefined };
     default:
       return { kind, ...fact };
   }

@@ -4,10 +4,20 @@
  */
 import { z } from 'zod';
 import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason, type SuppressionReason } from '../event.ts';
 import { diagnosticOf, type Fields, fields, ipOf, own, ownDomainOf, text } from '../foreign.ts';
 import { header, hmacMatches, signingSecrets } from '../signature.ts';
-import { domainOf, Malformed, nothing, type Parsed, type Post, type Source, type SourceType } from '../source.ts';
+import {
+  domainOf,
+  Malformed,
+  nothing,
+  type Parsed,
+  type Post,
+  type Source,
+  type SourceDocs,
+  type SourceType,
+} from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 /** Sync events (a change of the allow or deny list) have no `event` but a `type`. */
@@ -64,6 +74,7 @@ const config = z
         'The address exactly as entered at Mandrill, with its query string and any user:password@: it is part of what is signed, and behind a proxy it cannot be told from the request',
       ),
     ...campaignRule,
+    ...contentRule,
   })
   .refine(({ keys, url }) => keys.length === 0 || url !== '', {
     path: ['url'],
@@ -72,11 +83,30 @@ const config = z
 
 type Config = z.infer<typeof config>;
 
+const docs: SourceDocs = {
+  fields: {
+    identity: "the word, Mandrill's id of the message, the recipient, the moment and the link",
+    sending_domain: '`msg.sender`',
+    sending_ip: '`source_ip` of the last attempt in `smtp_events`, where it is there',
+    recipient_domain: '`msg.email`',
+    campaign: 'a key of the metadata under `campaign_key`, else a tag',
+    reply: '`msg.diag`, else the diagnosis of the last attempt',
+    seconds: 'from the sending of the message to its delivery',
+    content: 'the value under `spam_score_key` in the metadata',
+  },
+  pointing:
+    'Add a webhook with the address `https://HOST/hooks/NAME`. Put its key into a file, name that under `keys`, and write the address exactly as you entered it under `url`: it is part of what is signed.',
+  authentication:
+    '`X-Mandrill-Signature`: HMAC-SHA1 over the address and the form. The post that tests a new address is signed with a key everybody knows, and holds no events. No time is signed: a post that is played again counts nothing.',
+  answers: 'Mandrill asks with HEAD before it shows the key, and gets 200. How long it retries what is not answered 200 it does not say.',
+};
+
 export default {
   summary: 'Mailchimp Transactional (Mandrill) webhooks, with HMAC signature',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open,
 } satisfies SourceType<Config>;
 
@@ -149,18 +179,20 @@ function eventOf(
     recipientDomain: domainOf(message.email),
     campaign: campaignOf(config, fields(message.metadata), message.tags),
   };
+  const content = scoredIn(config, fields(message.metadata));
   switch (kind) {
     case 'delivered':
-      return { kind, ...fact, seconds: secondsSince(message.ts, at) };
+      return { kind, ...fact, content, seconds: secondsSince(message.ts, at) };
     case 'deferred':
       return { kind, ...fact, reply: replyOf(message, attempt) };
     case 'bounced': {
       const verdict = own(DESCRIPTIONS, message.bounce_description);
       const bounceClass = word === 'hard_bounce' ? 'hard' : (verdict?.class ?? 'soft');
-      return { kind, ...fact, reply: replyOf(message, attempt), class: bounceClass, reason: verdict?.reason };
+      const reply = replyOf(message, attempt);
+      return { kind, ...fact, content, reply, class: bounceClass, reason: verdict?.reason };
     }
     case 'suppressed':
-      return { kind, ...fact, reason: rejection(event, message) };
+      return { kind, ...fact, content, reason: rejection(event, message) };
     case 'opened':
       return { kind, ...fact, by: 'person' };
     default:

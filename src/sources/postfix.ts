@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { MailEvent } from '../event.ts';
-import type { Parsed, Post, Source, SourceType } from '../source.ts';
+import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
 import { Domains, Hosts, Lines, timeZone } from '../syslog.ts';
 
@@ -285,10 +285,27 @@ function replyIn(text: string, from: number, end: number, dsn: string): string {
   return reply.slice(said[0].length, tail > 0 ? tail : undefined);
 }
 
+const docs: SourceDocs = {
+  fields: {
+    identity: 'the place of the line in a followed log; the line itself when it is posted',
+    sending_domain: "the envelope sender, from the queue manager's line of the same queue id",
+    sending_ip: 'by the name of the smtp service, with `sending_ips`; else set `sending_ip`. Postfix does not log it',
+    recipient_domain: '`to=`',
+    reply: "what the remote said, in brackets behind the status; else Postfix's own words with the enhanced status",
+    seconds: '`delay=`',
+  },
+  pointing:
+    'Name the log under `files`, or let a log shipper post its lines to `/hooks/NAME`. Deliveries to mailboxes and programs of the machine are ignored; hand-overs to a content filter have to be named under `ignore_relays`.',
+  authentication: 'A followed file needs none. Posted lines are let in by `auth` alone.',
+  answers:
+    'A log shipper is answered 200 once its lines are committed, and 503 when nothing can be taken: it has to send them again then. A followed file waits where it is.',
+};
+
 export default {
   summary: 'Postfix: lines of its log, from a file, standard input, or a log shipper',
   transport: 'lines',
   config,
   gives: ['delivered', 'deferred', 'bounced'],
+  docs,
   open: (options) => new Postfix(options),
 } satisfies SourceType<z.infer<typeof config>>;

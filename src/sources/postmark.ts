@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import type { BounceClass, MailEvent, ReplyReason, SuppressionReason } from '../event.ts';
 import { diagnosticOf, type Fields, fields, hostOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 type Kind = Exclude<MailEvent['kind'], 'accepted'>;
@@ -67,15 +68,33 @@ const config = z.strictObject({
     .default({})
     .describe('Sending domain by ServerID: only bounces and complaints say it themselves'),
   ...campaignRule,
+  ...contentRule,
 });
 
 type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity: '`ID` of bounces and complaints; else what the record says: word, message, recipient, moment, link',
+    sending_domain: 'From, on bounces and complaints; else the `ServerID`, by the table `servers`',
+    recipient_domain: '`Recipient` or `Email`',
+    campaign: 'a key of the metadata under `campaign_key`, else the tag',
+    reply: '`Details` of bounces',
+    content: 'the value under `spam_score_key` in the metadata',
+  },
+  pointing:
+    'Add a webhook to each message stream with the address `https://HOST/hooks/NAME`, with the events you want, and with a user name and password or a header of your own.',
+  authentication: 'Postmark signs nothing. Set the credentials or the header that you gave it under `auth`.',
+  answers:
+    'Postmark retries anything but 200, and stops at 403, which is never sent. Deliveries, opens and clicks are tried a few times within some twenty minutes only, bounces for half a day.',
+};
 
 export default {
   summary: 'Postmark webhooks',
   transport: 'webhook',
   config,
   gives: ['delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'opened', 'clicked', 'unsubscribed'],
+  docs,
   open: (config) => ({
     parse({ body }) {
       const parsed = nothing();
@@ -124,15 +143,17 @@ function eventOf(kind: Kind, verdict: Verdict, record: Fields, at: number, confi
     recipientDomain: domainOf(recipient),
     campaign: campaignOf(config, fields(record.Metadata), record.Tag),
   };
+  const content = scoredIn(config, fields(record.Metadata));
+  const reply = diagnosticOf(record.Details);
   switch (kind) {
     case 'delivered':
-      return { kind, ...fact, seconds: undefined };
+      return { kind, ...fact, content, seconds: undefined };
     case 'deferred':
-      return { kind, ...fact, reply: diagnosticOf(record.Details) };
+      return { kind, ...fact, reply };
     case 'bounced':
-      return { kind, ...fact, reply: diagnosticOf(record.Details), class: verdict.class, reason: verdict.reason };
+      return { kind, ...fact, content, reply, class: verdict.class, reason: verdict.reason };
     case 'suppressed':
-      return { kind, ...fact, reason: verdict.why ?? 'other' };
+      return { kind, ...fact, content, reason: verdict.why ?? 'other' };
     case 'opened':
       return { kind, ...fact, by: 'person' };
     default:

@@ -1,10 +1,22 @@
 /** What a program of one's own posts to the push API becomes events and measurements: the canonical vocabulary as JSON. */
 import { z } from 'zod';
-import { BOUNCE_CLASSES, KINDS, type Kind, type MailEvent, REPLY_REASONS, SUPPRESSION_REASONS } from '../event.ts';
+import { judged } from '../content.ts';
+import {
+  AUTHENTICATION_METHODS,
+  AUTHENTICATION_OUTCOMES,
+  type AuthenticationResult,
+  BOUNCE_CLASSES,
+  type Content,
+  KINDS,
+  type Kind,
+  type MailEvent,
+  REPLY_REASONS,
+  SUPPRESSION_REASONS,
+} from '../event.ts';
 import { type Fields, fields, hostOf, ipOf, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { MEASUREMENT_TYPES, type Measurement, type MeasurementType, type Pushed } from '../reading.ts';
-import { domainOf, nothing, type Parsed, type Problem, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type Problem, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 export const words: readonly string[] = KINDS;
@@ -13,11 +25,33 @@ const CAMPAIGN_LENGTH = 200;
 
 const config = z.strictObject({});
 
+const docs: SourceDocs = {
+  fields: {
+    identity: '`id`, which is needed: the same one when an event is sent again',
+    sending_domain: '`sending_domain`',
+    sending_ip: '`sending_ip`',
+    recipient_domain: '`recipient_domain`, or the domain of `recipient`',
+    campaign: '`campaign`',
+    reply:
+      '`reply`; beside it `class` and `reason`, which count where the reply says nothing. `reason: spam_trap` is how a trap hit is told',
+    seconds: '`seconds`',
+    by: '`by`: person or machine',
+    content:
+      '`spam_score`, `spam` (true or false), and `authentication`: `{"spf": "pass", "dkim": "fail"}`, in the words of RFC 8601. Give them with one event of a message',
+  },
+  pointing:
+    'Post JSON (an array, an object, or one object a line) to `/api/v1/events`, and measurements that somebody else has made to `/api/v1/measurements`. Both belong to the source named `push`.',
+  authentication: '`auth` alone: basic credentials, bearer tokens or headers.',
+  answers:
+    '200 with a list of `problems`: which item (counted from 0) was not counted, and what is wrong with it. Send the whole post again after 503 or a broken connection: what was counted is known by its `id`.',
+};
+
 export default {
   summary: 'Push API: canonical events and measurements from programs of your own',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open: () => ({ parse: ({ body }) => parseEvents(body) }),
 } satisfies SourceType<z.infer<typeof config>>;
 
@@ -65,6 +99,7 @@ function eventOf(item: Fields): MailEvent {
     sendingIp: address(item),
     recipientDomain: domain(item, 'recipient_domain') || domainOf(item.recipient),
     campaign: campaign(item),
+    content: content(item),
   };
   switch (kind) {
     case 'delivered':
@@ -152,6 +187,26 @@ function campaign(item: Fields): string {
   if (name.length > CAMPAIGN_LENGTH) throw new Unusable(`campaign is longer than ${CAMPAIGN_LENGTH} characters`);
   if (name.includes('@')) throw new Unusable('campaign must not hold an address');
   return name;
+}
+
+/** `spam_score`, `spam` and `authentication`: { "spf": "pass", … }. */
+function content(item: Fields): Content | undefined {
+  const { spam_score, spam, authentication } = item;
+  const spamScore = spam_score == null ? undefined : number(spam_score);
+  if (Number.isNaN(spamScore)) throw new Unusable('spam_score must be a number');
+  if (spam != null && typeof spam !== 'boolean') throw new Unusable('spam must be true or false');
+  const said = judged(spamScore, spam ?? undefined);
+  return authentication == null ? said : { ...said, authentication: authenticated(authentication) };
+}
+
+function authenticated(given: unknown): AuthenticationResult[] {
+  const results = fields(given);
+  if (results === undefined) throw new Unusable('authentication must be an object like { "spf": "pass" }');
+  return Object.keys(results).map((method) => {
+    if (!isOneOf(AUTHENTICATION_METHODS, method))
+      throw new Unusable(`authentication has methods of ${AUTHENTICATION_METHODS.join(', ')} only`);
+    return { method, result: required(results, method, AUTHENTICATION_OUTCOMES) };
+  });
 }
 
 function seconds(item: Fields): number | undefined {

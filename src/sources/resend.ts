@@ -4,11 +4,12 @@
  */
 import { z } from 'zod';
 import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import type { BounceClass, MailEvent } from '../event.ts';
 import { diagnosticOf, type Fields, fields, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { header, hmacMatches, signingSecrets } from '../signature.ts';
-import { domainOf, nothing, type Parsed, type Post, type Source, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type Post, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 type Kind = Exclude<MailEvent['kind'], 'unsubscribed'>;
@@ -50,15 +51,35 @@ const config = z.strictObject({
     'Signing secrets (whsec_…) of the webhooks, several during a rotation. Without any, only `auth` protects the route',
   ),
   ...campaignRule,
+  ...contentRule,
 });
 
 type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity: 'the header `svix-id`, which a retry keeps',
+    sending_domain: '`data.from`',
+    recipient_domain: '`data.to`, where all of them share a domain: which of several it is about is not said',
+    campaign: 'a tag under `campaign_key`, else the id of the broadcast',
+    reply: '`diagnosticCode` of bounces, where it is there',
+    seconds: "from the message's time to the event's",
+    content: 'the value under `spam_score_key` in the tags',
+  },
+  pointing:
+    'Add a webhook with the address `https://HOST/hooks/NAME`, put its signing secret (whsec_…) into a file, and name that under `signing_secrets`.',
+  authentication:
+    'Standard Webhooks: HMAC-SHA256 over id, timestamp and body, at most five minutes old. A retry is signed anew.',
+  answers:
+    'Anything but 2xx is retried, at growing distances, for more than a day; an address that fails for days is switched off.',
+};
 
 export default {
   summary: 'Resend webhooks, with the signature of Standard Webhooks',
   transport: 'webhook',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'opened', 'clicked'],
+  docs,
   open,
 } satisfies SourceType<Config>;
 
@@ -109,25 +130,27 @@ function read(item: unknown, id: string, config: Config, parsed: Parsed): void {
 }
 
 function eventOf(kind: Kind, word: string, data: Fields, at: number, id: string, config: Config): MailEvent {
+  const tags = tagsOf(data.tags);
+  const content = scoredIn(config, tags);
   const fact = {
     id,
     at,
     sendingDomain: ownDomainOf(data.from),
     sendingIp: '',
     recipientDomain: commonDomain(data.to),
-    campaign: campaignOf(config, tagsOf(data.tags), undefined) || nameOf(data.broadcast_id),
+    campaign: campaignOf(config, tags, undefined) || nameOf(data.broadcast_id),
   };
   switch (kind) {
     case 'delivered':
-      return { kind, ...fact, seconds: secondsSince(data.created_at, at) };
+      return { kind, ...fact, content, seconds: secondsSince(data.created_at, at) };
     case 'deferred':
       return { kind, ...fact, reply: '' };
     case 'bounced':
-      return bounce(fact, fields(data.bounce));
+      return bounce({ ...fact, content }, fields(data.bounce));
     case 'suppressed': {
       const quota = word === 'email.failed' && text(fields(data.failed)?.reason).includes('quota');
       const before = word === 'email.suppressed' ? 'bounced_before' : 'invalid_message';
-      return { kind, ...fact, reason: quota ? 'quota' : before };
+      return { kind, ...fact, content, reason: quota ? 'quota' : before };
     }
     case 'opened':
       return { kind, ...fact, by: 'person' };
@@ -138,7 +161,7 @@ function eventOf(kind: Kind, word: string, data: Fields, at: number, id: string,
 
 /** Before there was `email.suppressed`, a recipient on the suppression list was told as a bounce. */
 function bounce(
-  fact: Pick<MailEvent, 'id' | 'at' | 'sendingDomain' | 'sendingIp' | 'recipientDomain' | 'campaign'>,
+  fact: Pick<MailEvent, 'id' | 'at' | 'sendingDomain' | 'sendingIp' | 'recipientDomain' | 'campaign' | 'content'>,
   bounce: Fields | undefined,
 ): MailEvent {
   const subType = text(bounce?.subType);

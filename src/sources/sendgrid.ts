@@ -6,11 +6,12 @@
  */
 import { z } from 'zod';
 import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, hostOf, ipOf, nameOf, own, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { header, publicKeys, signatureMatches } from '../signature.ts';
-import { domainOf, nothing, type Parsed, type Source, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 const WORDS: Record<string, MailEvent['kind'] | 'ignored'> = {
@@ -72,15 +73,38 @@ const config = z.strictObject({
     .default('')
     .describe('One of your own unique arguments that holds the sending domain: SendGrid itself does not tell it'),
   ...campaignRule,
+  ...contentRule,
 });
 
 type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity:
+      'the word, the message id, the recipient, the moment, the attempt and the link: `sg_event_id` can change when a post is repeated',
+    sending_domain:
+      'one of your own unique arguments, named by `sending_domain_key`; SendGrid itself does not say, so set `sending_domain` otherwise',
+    sending_ip: "`ip` of deliveries, deferrals and bounces; on opens and clicks it is the reader's and is left out",
+    recipient_domain: '`email`',
+    campaign: 'a unique argument under `campaign_key`, else a category, else the name of the campaign',
+    reply: '`response` of deferrals, `reason` of bounces',
+    by: '`sg_machine_open` makes it a machine',
+    content: 'the value under `spam_score_key` in the unique arguments',
+  },
+  pointing:
+    'In Mail Settings, Event Webhook: post to `https://HOST/hooks/NAME`, choose the events, switch the signature on, and copy the verification key to `public_keys`.',
+  authentication:
+    'ECDSA over timestamp and body, at most a day old (`max_age_seconds`), because retries go on for a day. Inside that time a post that is played again counts nothing.',
+  answers:
+    'Anything but 2xx is tried again for 24 hours, and an event can come several times without any fault: it counts once.',
+};
 
 export default {
   summary: 'Twilio SendGrid Event Webhook, with ECDSA signature',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open,
 } satisfies SourceType<Config>;
 
@@ -147,12 +171,13 @@ function mailEvent(kind: MailEvent['kind'], event: Fields, at: number, config: C
   const id = identity(event);
   const recipientDomain = domainOf(event.email);
   const sendingDomain = config.sending_domain_key === '' ? '' : hostOf(event[config.sending_domain_key]);
+  const content = scoredIn(config, event);
   const campaign =
     campaignOf(config, event, event.category) || nameOf(event.singlesend_name) || nameOf(event.marketing_campaign_name);
   switch (kind) {
     case 'delivered': {
       const sendingIp = ipOf(event.ip);
-      return { kind, id, at, sendingDomain, sendingIp, recipientDomain, campaign, seconds: undefined };
+      return { kind, id, at, sendingDomain, sendingIp, recipientDomain, campaign, content, seconds: undefined };
     }
     case 'deferred': {
       const sendingIp = ipOf(event.ip);
@@ -164,11 +189,24 @@ function mailEvent(kind: MailEvent['kind'], event: Fields, at: number, config: C
       const reply = text(event.reason) || text(event.status);
       const type = own(BOUNCE_TYPES, lower(event.type));
       const reason = type?.reason ?? own(CLASSIFICATIONS, lower(event.bounce_classification));
-      return { kind, id, at, sendingDomain, sendingIp, recipientDomain, campaign, reply, class: type?.class, reason };
+      const verdict = type?.class;
+      return {
+        kind,
+        id,
+        at,
+        sendingDomain,
+        sendingIp,
+        recipientDomain,
+        campaign,
+        content,
+        reply,
+        class: verdict,
+        reason,
+      };
     }
     case 'suppressed': {
       const reason = own(DROP_REASONS, lower(event.reason)) ?? 'other';
-      return { kind, id, at, sendingDomain, sendingIp: '', recipientDomain, campaign, reason };
+      return { kind, id, at, sendingDomain, sendingIp: '', recipientDomain, campaign, content, reason };
     }
     case 'opened': {
       // From here on `ip` is the reader's, never ours.

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { MailEvent } from '../event.ts';
-import type { Parsed, Post, Source, SourceType } from '../source.ts';
+import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
 import { Domains, Hosts, kept, Lines, timeZone } from '../syslog.ts';
 
@@ -212,10 +212,26 @@ function delay(told: string): number | undefined {
   return h === undefined ? undefined : Number(days) * 86_400 + Number(h) * 3600 + Number(m) * 60 + Number(s);
 }
 
+const docs: SourceDocs = {
+  fields: {
+    identity: 'the place of the line in a followed log; the line itself when it is posted',
+    sending_domain: '`from=`, by queue id',
+    recipient_domain: '`to=`',
+    reply: '`reply=`, else what stands behind `stat=`, with the enhanced status',
+    seconds: '`delay=`',
+  },
+  pointing:
+    'Name the log under `files`, or let a log shipper post its lines to `/hooks/NAME`. Sendmail does not log the address that mail leaves from: set `sending_ip`.',
+  authentication: 'A followed file needs none. Posted lines are let in by `auth` alone.',
+  answers:
+    'A log shipper is answered 200 once its lines are committed, and 503 when nothing can be taken: it has to send them again then. A followed file waits where it is.',
+};
+
 export default {
   summary: 'Sendmail: lines of its log, from a file, standard input, or a log shipper',
   transport: 'lines',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced'],
+  docs,
   open: (options) => new Sendmail(options),
 } satisfies SourceType<Config>;

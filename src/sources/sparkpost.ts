@@ -3,11 +3,12 @@
  * Event Reference", "Bounce Classification Codes"). It signs nothing; it can send basic credentials and own headers.
  */
 import { z } from 'zod';
-import { type CampaignRule, campaignOf, campaignRule } from '../campaign.ts';
+import { campaignOf, campaignRule } from '../campaign.ts';
+import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason } from '../event.ts';
 import { type Fields, fields, hostOf, ipOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 /**
@@ -75,13 +76,35 @@ const NOT_A_BOUNCE: Record<string, 'unsubscribed' | 'ignored'> = {
   100: 'ignored',
 };
 
-const config = z.strictObject(campaignRule);
+const config = z.strictObject({ ...campaignRule, ...contentRule });
+
+type Config = z.infer<typeof config>;
+
+const docs: SourceDocs = {
+  fields: {
+    identity: '`event_id`',
+    sending_domain: '`sending_domain`, else the friendly From',
+    sending_ip: '`sending_ip`, or `binding` of mail that other servers ingest',
+    recipient_domain: '`raw_rcpt_to`, `rcpt_to` or `recipient_domain`',
+    campaign: 'a key of `rcpt_meta` under `campaign_key`, else `campaign_id`, else a tag',
+    reply: '`raw_reason`',
+    seconds: '`queue_time`',
+    by: '`is_prefetched` makes it a machine',
+    content: 'the value under `spam_score_key` in `rcpt_meta`',
+  },
+  pointing:
+    'Add a webhook with the address `https://HOST/hooks/NAME` (port 443 or 80) and basic credentials or a header of your own. Of `open` and `initial_open` only the first counts, since both tell of one opening.',
+  authentication: 'SparkPost signs nothing. Set the credentials that you gave it under `auth`.',
+  answers:
+    'Anything but 200 within ten seconds is tried again for eight hours, then the batch is gone. The empty ping of a new webhook is answered 200.',
+};
 
 export default {
   summary: 'SparkPost (Bird) webhooks',
   transport: 'webhook',
   config,
   gives: KINDS,
+  docs,
   open: (config) => ({
     parse({ body }) {
       const parsed = nothing();
@@ -89,9 +112,9 @@ export default {
       return parsed;
     },
   }),
-} satisfies SourceType<z.infer<typeof config>>;
+} satisfies SourceType<Config>;
 
-function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
+function read(item: unknown, rule: Config, parsed: Parsed): void {
   const msys = fields(fields(item)?.msys);
   if (msys === undefined) {
     parsed.invalid++;
@@ -103,7 +126,7 @@ function read(item: unknown, rule: CampaignRule, parsed: Parsed): void {
   for (const value of classes) one(fields(value), rule, parsed);
 }
 
-function one(event: Fields | undefined, rule: CampaignRule, parsed: Parsed): void {
+function one(event: Fields | undefined, rule: Config, parsed: Parsed): void {
   const word = event?.type;
   if (event === undefined || typeof word !== 'string') {
     parsed.invalid++;
@@ -117,7 +140,7 @@ function one(event: Fields | undefined, rule: CampaignRule, parsed: Parsed): voi
   else parsed.events.push(eventOf(kind, word, event, at, rule));
 }
 
-function eventOf(kind: MailEvent['kind'], word: string, event: Fields, at: number, rule: CampaignRule): MailEvent {
+function eventOf(kind: MailEvent['kind'], word: string, event: Fields, at: number, rule: Config): MailEvent {
   const fact = {
     id: text(event.event_id) || `${word} ${text(event.message_id)} ${text(event.rcpt_to)} ${text(event.timestamp)}`,
     at,
@@ -127,19 +150,20 @@ function eventOf(kind: MailEvent['kind'], word: string, event: Fields, at: numbe
     campaign:
       campaignOf(rule, fields(event.rcpt_meta), event.campaign_id) || campaignOf(rule, undefined, event.rcpt_tags),
   };
+  const content = scoredIn(rule, fields(event.rcpt_meta));
   const reply = text(event.raw_reason) || text(event.reason);
   switch (kind) {
     case 'delivered':
-      return { kind, ...fact, seconds: queueSeconds(event) };
+      return { kind, ...fact, content, seconds: queueSeconds(event) };
     case 'deferred':
       return { kind, ...fact, reply };
     case 'bounced': {
       const verdict = own(CLASSES, text(event.bounce_class));
-      return { kind, ...fact, reply, class: verdict?.class, reason: verdict?.reason };
+      return { kind, ...fact, content, reply, class: verdict?.class, reason: verdict?.reason };
     }
     case 'suppressed':
       // "recipient address suppressed due to customer policy": which of the lists it stands on is not said.
-      return { kind, ...fact, reason: reply.includes('suppressed') ? 'other' : 'invalid_message' };
+      return { kind, ...fact, content, reason: reply.includes('suppressed') ? 'other' : 'invalid_message' };
     case 'opened':
       return { kind, ...fact, by: event.is_prefetched === true ? 'machine' : 'person' };
     default:
