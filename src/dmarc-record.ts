@@ -38,8 +38,7 @@ export async function* treeWalk(world: World, domain: string): AsyncGenerator<St
 /** Of a finished walk (RFC 9989 4.10.2): the topmost record's domain, where a walk ends at psd=n by itself. */
 export function organization(domain: string, records: readonly DmarcRecord[]): string {
   const top = records.at(-1);
-  if (top === undefined || top.domain === domain || !/^y$/i.test(top.tags.get('psd') ?? ''))
-    return top?.domain ?? domain;
+  if (top === undefined || !/^y$/i.test(top.tags.get('psd') ?? '')) return top?.domain ?? domain;
   // A public suffix: the organization is the one label below it.
   const labels = top.domain.split('.').length + 1;
   return domain.split('.').slice(-labels).join('.');

@@ -63,15 +63,20 @@ const RCODES = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED
  */
 export function canonicalName(name: string): string {
   const plain = (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase();
+  if (plain.length <= LONGEST && FIT.test(plain)) return plain;
   if (plain === '') throw new Error('a name has at least one label');
-  if (!/^[!-[\]-~]+$/.test(plain)) throw new Error('a name is of ASCII characters without spaces and backslashes');
-  if (plain.length > 253) throw new Error(`a name has at most 253 characters, this one has ${plain.length}`);
-  for (const label of plain.split('.')) {
-    if (label === '') throw new Error('a label of the name is empty');
-    if (label.length > 63) throw new Error(`a label has at most 63 characters, one has ${label.length}`);
-  }
-  return plain;
+  if (plain.length > LONGEST) throw new Error(`a name has at most ${LONGEST} characters, this one has ${plain.length}`);
+  const labels = plain.split('.').map(({ length }) => length);
+  if (labels.includes(0)) throw new Error('a label of the name is empty');
+  const longest = Math.max(...labels);
+  if (longest > 63) throw new Error(`a label has at most 63 characters, one has ${longest}`);
+  throw new Error('a name is of ASCII characters without spaces and backslashes');
 }
+
+/** As text; with the length of its first label and the root it is 255 octets. */
+const LONGEST = 253;
+/** Labels of what is printable, but for dot and backslash. */
+const FIT = /^(?:[!--/-[\]-~]{1,63}\.)*[!--/-[\]-~]{1,63}$/;
 
 export function queryFor(name: string, type: RecordType, edns = true): Query {
   const [before, after] = templates(type, edns);
@@ -142,7 +147,8 @@ export function read(data: Buffer, query: Query): Message | undefined {
 function parse(data: Buffer, query: Query): Message {
   const reader = new Packet.Reader(data);
   const { qdcount, ancount, nscount, arcount, rcode } = Packet.Header.parse(reader);
-  for (let n = 0; n < qdcount; n++) Packet.Question.parse(reader);
+  // It is the query's, octet by octet.
+  if (qdcount === 1) reader.offset = query.end * 8;
   const answers: DnsRecord[] = [];
   for (let n = 0; n < ancount; n++) {
     const start = reader.offset;

@@ -3,7 +3,7 @@
  * write, in pieces small enough that ingest goes on between them.
  */
 import type { Ledger } from './ledger.ts';
-import { type EventFamily, eventFamilies, variants } from './metrics.ts';
+import { eventFamilies, variants } from './metrics.ts';
 import { escapeLabel, type SeriesStore } from './series.ts';
 
 export type Format = 'text' | 'openmetrics';
@@ -21,6 +21,14 @@ const PIECE = 128 * 1024;
 /** Room for one series: a histogram's lines with labels of the greatest length. */
 const MARGIN = 32 * 1024;
 
+export interface GaugeFamily {
+  name: string;
+  help: string;
+  labels: readonly string[];
+  /** Values of the labels in order, and the number. */
+  samples: Iterable<readonly [labels: readonly string[], value: number]>;
+}
+
 export class Exposition {
   private readonly ledger: Ledger;
   private readonly prefixes: readonly Prefixes[];
@@ -32,8 +40,11 @@ export class Exposition {
     this.prefixes = variants.map((_, variant) => new Prefixes(ledger.series, variant));
   }
 
-  /** Yields pieces of about 128 KiB; each is good until the next is asked for. Only committed values are shown. */
-  *pieces(format: Format, now: number): Generator<Buffer> {
+  /**
+   * Yields pieces of about 128 KiB; each is good until the next is asked for. Only committed values are shown. `gauges` are families
+   * kept elsewhere, too many series for prom-client.
+   */
+  *pieces(format: Format, now: number, gauges: Iterable<GaugeFamily> = []): Generator<Buffer> {
     const { ledger } = this;
     ledger.scraped(now);
     const page = this.spare ?? new Page();
@@ -51,12 +62,20 @@ export class Exposition {
         }
       }
     }
+    for (const { name, help, labels, samples } of gauges) {
+      page.text(head({ name, help, type: 'gauge' }, format, true));
+      for (const [values, value] of samples) {
+        const text = labels.map((label, i) => `${label}="${escapeLabel(values[i]!)}"`).join(',');
+        page.text(`${name}{${text}} ${value}\n`);
+        if (page.full) yield page.take();
+      }
+    }
     yield page.take();
     this.spare = page;
   }
 }
 
-function head({ name, help, type }: EventFamily, format: Format, separate: boolean): string {
+function head({ name, help, type }: { name: string; help: string; type: string }, format: Format, separate: boolean): string {
   const family = format === 'openmetrics' && type === 'counter' ? name.replace(/_total$/, '') : name;
   const blank = separate && format === 'text' ? '\n' : '';
   return `${blank}# HELP ${family} ${help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n')}\n# TYPE ${family} ${type}\n`;

@@ -246,6 +246,7 @@ export class Ledger {
       feed.gives,
       born,
     );
+    if (event.at > member.active) member.active = event.at;
     series.add(member, resourceVariant(event, verdict), 1, born);
     if (event.kind === 'delivered' && event.seconds !== undefined && event.seconds >= 0)
       series.observe(member, durationVariant, event.seconds, born);

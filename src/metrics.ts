@@ -315,11 +315,6 @@ export const GAUGES = {
     ...measurementLabels,
     'measurement',
   ]),
-  reputationScore: gauge(
-    'email_reputation_score',
-    'Reputation of an address or domain by a service, 0 (worst) to 100; absent a day after it was last told.',
-    ['service', 'target'],
-  ),
   buildInfo: gauge('deliverability_exporter_build_info', 'Always 1; labelled with the version that runs.', [
     'version',
     'node',
@@ -349,6 +344,73 @@ export const GAUGES = {
   ),
 } as const;
 
+/**
+ * What checks found out. Rendered beside the event families (gauge-page.ts), since a thousand addresses times forty lists are more
+ * series than prom-client writes without holding everything up.
+ */
+export const CHECK_GAUGES = {
+  listed: gauge(
+    'email_blocklist_listed',
+    'Whether a list holds an address or domain, by the last definite verdict, twice confirmed; absent when there was none for three intervals.',
+    ['list', 'target', 'kind'],
+  ),
+  verdict: gauge(
+    'email_blocklist_verdict',
+    'Always 1: what the last question to a list came to, definite or not (listed, policy, info, allow, score, clear; refused, error, unsupported, unknown_code).',
+    ['list', 'target', 'verdict'],
+  ),
+  listing: gauge(
+    'email_blocklist_listing_info',
+    'Always 1, while listed: what the code means, how grave it is (tier page, ticket or info) and where to get off.',
+    ['list', 'target', 'code', 'meaning', 'tier', 'delisting_url'],
+  ),
+  definite: gauge(
+    'email_blocklist_last_definite_timestamp_seconds',
+    'When a list last gave a definite verdict; 0 when it never did.',
+    ['list', 'target'],
+  ),
+  health: gauge(
+    'email_blocklist_health',
+    "1 for the state that a list's own test entries show it in, 0 for the other states. Only a healthy list can say that something is clear.",
+    ['list', 'state'],
+  ),
+  passed: gauge(
+    'email_dns_check_passed',
+    'Whether a domain or address is as mailbox providers want it; absent when nobody could say for three intervals.',
+    ['check', 'target'],
+  ),
+  problem: gauge('email_dns_check_problem', 'Always 1: something that mailbox providers refuse or distrust mail for.', [
+    'check',
+    'target',
+    'problem',
+  ]),
+  warning: gauge('email_dns_check_warning', 'Always 1: something worth telling that no mailbox provider acts on today.', [
+    'check',
+    'target',
+    'problem',
+  ]),
+  checked: gauge(
+    'email_dns_check_last_success_timestamp_seconds',
+    'When a check last came to a definite result; 0 when it never did.',
+    ['check', 'target'],
+  ),
+  certificate: gauge(
+    'email_tls_certificate_expiry_timestamp_seconds',
+    'When the certificate that a host of a domain shows to senders of mail ends.',
+    ['target', 'host'],
+  ),
+  reputation: gauge(
+    'email_reputation_score',
+    'Reputation of an address or domain by a service, 0 (worst) to 100; absent when old: three intervals where it is asked for, a day where it was pushed.',
+    ['service', 'target'],
+  ),
+  reputationTold: gauge(
+    'email_reputation_last_success_timestamp_seconds',
+    'When a service last told the reputation of an address or domain.',
+    ['service', 'target'],
+  ),
+} as const;
+
 /** Outcomes of a post to a hook or to the push API. */
 export const OUTCOMES = [
   'accepted',
@@ -367,6 +429,9 @@ export const COUNTERS = {
     'Posts to hooks and the push API, by how they were answered; unknown sources count as source="unknown".',
     ['source', 'outcome'],
   ),
+  dnsQueries: gauge('deliverability_exporter_dns_queries_total', 'Questions to name servers, by how they ended.', [
+    'outcome',
+  ]),
   alerts: gauge(
     'deliverability_exporter_alerts_received_total',
     'Alerts that Alertmanager posted, repeats included, by status.',
@@ -399,6 +464,7 @@ export const catalogue: readonly {
     labels: [...SCOPES[scope], ...closed.map(([label]) => label)],
   })),
   ...Object.values(MEASUREMENTS).map((m) => ({ ...m, type: 'gauge' as const })),
+  ...Object.values(CHECK_GAUGES).map((g) => ({ ...g, type: 'gauge' as const })),
   ...Object.values(GAUGES).map((g) => ({ ...g, type: 'gauge' as const })),
   ...Object.values(COUNTERS).map((c) => ({ ...c, type: 'counter' as const })),
 ];

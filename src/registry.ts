@@ -119,11 +119,6 @@ export class ProgramMetrics {
         for (const m of current()) if (m.type === type) set(m.value, labels(m));
       });
     }
-    gauge(GAUGES.reputationScore, (set) => {
-      for (const m of current())
-        if (m.type === 'reputation_score')
-          set(m.value, { service: m.service || m.source, target: m.sendingIp || m.sendingDomain || 'unknown' });
-    });
     gauge(GAUGES.measurementSamples, (set) => {
       for (const m of current()) if (m.samples !== undefined) set(m.samples, { ...labels(m), measurement: m.type });
     });

@@ -139,7 +139,8 @@ export class Resolver {
       if (this.#lookups.get(key) === lookup) this.#lookups.delete(key);
     };
     // A zone's operator has a domain of his own, and that are its last two labels, or a little too few.
-    this.#turns.add(lookup.name.split('.').slice(-2).join('.'), async () => {
+    const second = lookup.name.lastIndexOf('.', lookup.name.lastIndexOf('.') - 1);
+    this.#turns.add(lookup.name.slice(second + 1), async () => {
       try {
         lookup.resolve(await this.#find(key, lookup));
       } catch (error) {

@@ -26,6 +26,8 @@ export interface Member {
   text: Buffer;
   /** Variant number to series number. */
   series: Map<number, number>;
+  /** When an event last counted for it, Unix ms; 0: not since the start. */
+  active: number;
 }
 
 /** Numbers that a variant needs: 1, or one a bucket with +Inf, and the sum. */
@@ -87,6 +89,13 @@ export class SeriesStore {
     const a = this.trees.campaign.get(source) as Tree | undefined;
     const b = a?.get(domain) as Tree | undefined;
     return (b?.get(campaign) as Member) ?? this.admit('campaign', [source, domain, campaign], gives, born);
+  }
+
+  /** Every member of `resource`. */
+  *resources(): Generator<Member> {
+    for (const domains of this.trees.resource.values() as Iterable<Tree>)
+      for (const ips of domains.values() as Iterable<Tree>)
+        for (const providers of ips.values() as Iterable<Tree>) yield* providers.values() as Iterable<Member>;
   }
 
   feed(source: string): Member {
@@ -191,7 +200,7 @@ export class SeriesStore {
     if (found) return found;
     const labels = SCOPES[scope];
     const text = labels.map((label, i) => `${label}="${escapeLabel(values[i]!)}"`).join(',');
-    const member: Member = { scope, values, text: Buffer.from(text), series: new Map() };
+    const member: Member = { scope, values, text: Buffer.from(text), series: new Map(), active: 0 };
     let tree = this.trees[scope];
     for (const value of path.slice(0, -1)) {
       let next = tree.get(value) as Tree | undefined;

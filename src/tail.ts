@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, constants } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
+import { pipeline } from 'node:stream';
+import { createGunzip, type Gunzip } from 'node:zlib';
 
 /** Where reading goes on; plain JSON. Opaque to everybody but this file. */
 export interface Position {
@@ -84,9 +86,14 @@ const OUTSTANDING = 8;
 /** Bytes that tell one file from another; the first line of a log has a stamp, which alone would do. */
 export const HEAD = 1024;
 export const NEWLINE = 10;
+/** Looks at a folder that changes all the time, before giving up for now. */
+const LOOKS = 20;
 /** Rotated files as logrotate (`.1`, `-20261124`), newsyslog, `postfix logrotate` and exicyclog name them. */
 const ROTATED = /^[.\-_]?\d[\d.\-_T:]*$/;
 const COMPRESSED = /\.(gz|xz|bz2|zst|lz4)$/;
+const isGzip = (path: string): boolean => path.endsWith('.gz');
+/** Of a compressed file, until it was read to its end. */
+const UNKNOWN_SIZE = 2n ** 52n;
 
 /** What all kinds of input share: the receiver's promises, and a sleep that stop() ends. */
 export class Input<Options extends Pick<TailOptions, 'report' | 'interval' | 'outstanding'> = TailOptions> {
@@ -151,9 +158,15 @@ interface Member {
   stats: BigIntStats;
 }
 
+/** What a file is read through, as it stands on the disk or decompressed. */
+type Bytes = Pick<FileHandle, 'close'> & {
+  stat(options: { bigint: true }): Promise<BigIntStats>;
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
+};
+
 /** The file being read. */
 interface Current extends Member {
-  handle: FileHandle;
+  handle: Bytes;
   /** The first min(offset, HEAD) bytes, as they were when they were read. */
   head: Buffer;
   fingerprint: string;
@@ -298,7 +311,7 @@ class Follower extends Input {
     const path = await statOf(this.options.path);
     if (path && idOf(path) === idOf(stats)) return false;
     const family = await this.#family();
-    const successor = this.#successor(stats, family);
+    const successor = await this.#successor(current, stats, family);
     if (!successor) return false;
     const since = changed ? 0 : this.#successorSince;
     this.#successorSince = since || Date.now();
@@ -309,14 +322,34 @@ class Follower extends Input {
     return true;
   }
 
-  /** The first file with lines in it that came after the one being read. */
-  #successor(current: BigIntStats, family: Member[]): Member | undefined {
-    const at = family.findIndex(({ stats }) => idOf(stats) === idOf(current));
+  /** The first file with lines in it that came after the one being read, which is in `family` unless it was deleted. */
+  async #successor(current: Current, { mtimeNs }: BigIntStats, family: Member[]): Promise<Member | undefined> {
+    const at = family.findIndex(({ stats }) => idOf(stats) === idOf(current.stats));
     const { path } = this.options;
-    const after = family.filter((one, i) =>
-      at >= 0 ? i > at : one.path === path || one.stats.mtimeNs > current.mtimeNs,
-    );
-    return after.find(({ stats }) => stats.size > 0n);
+    const isAfter = ({ path: other, stats }: Member): boolean =>
+      other === path ||
+      stats.mtimeNs > mtimeNs ||
+      (stats.mtimeNs === mtimeNs && this.#seen?.has(idOf(stats)) === false);
+    for (const one of family.filter((one, i) => (at >= 0 ? i > at : isAfter(one)))) {
+      if (one.stats.size === 0n || (isGzip(one.path) && (await this.#isGzipOf(current, one)))) continue;
+      return one;
+    }
+    return undefined;
+  }
+
+  async #isGzipOf({ offset, fingerprint }: Current, { path }: Member): Promise<boolean> {
+    const handle = await this.#handle(path);
+    try {
+      return offset > 0 && fits(await readAt(handle, 0, HEAD), fingerprint);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #handle(path: string): Promise<Bytes> {
+    // without waiting for the other end of a named pipe
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    return isGzip(path) ? new Gunzipped(handle, (problem) => this.report(`${path}: ${problem}`)) : handle;
   }
 
   /** Truncated or overwritten in place: what had not been read is in its copy, if anybody made one. */
@@ -379,7 +412,7 @@ class Follower extends Input {
     if (!next || !(await this.#begin(next, 0, '', family))) return false;
     const what = isSame(next) ? 'was truncated' : 'the file that was read before is gone';
     this.report(
-      `${path}: ${what}; its lines from byte ${position.offset} on, if any, were not read (nor are compressed files)`,
+      `${path}: ${what}; its lines from byte ${position.offset} on, if any, were not read (of compressed files, .gz alone can be)`,
     );
     return true;
   }
@@ -395,7 +428,8 @@ class Follower extends Input {
     const family = await this.#family();
     const at = family.findIndex(({ stats }) => idOf(stats) === idOf(current.stats));
     const before = family.slice(0, Math.max(at, 0));
-    const copy = before.find((one) => one.stats.size > 0n && this.#isLater(one, current.begun));
+    // a compressed one is as new in the folder, and yet old: most likely it was read before it was compressed
+    const copy = before.find((one) => one.stats.size > 0n && !isGzip(one.path) && this.#isLater(one, current.begun));
     return copy !== undefined && (await this.#begin(copy, 0, '', family));
   }
 
@@ -405,10 +439,9 @@ class Follower extends Input {
    */
   async #begin(member: Member, offset: number, fingerprint: string, family: Member[]): Promise<boolean> {
     const { path } = member;
-    let handle: FileHandle;
+    let handle: Bytes;
     try {
-      // without waiting for the other end of a named pipe
-      handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      handle = await this.#handle(path);
     } catch (error) {
       if (path === this.options.path || codeOf(error) === 'EMFILE') throw error;
       return false; // a file of somebody else in the same folder
@@ -436,7 +469,7 @@ class Follower extends Input {
     const family = await this.#family();
     const older = family[family.findIndex(({ stats }) => idOf(stats) === idOf(current.stats)) - 1];
     if (older && missing > 0) {
-      const handle = await open(older.path, 'r');
+      const handle = await this.#handle(older.path);
       try {
         await show(handle, Number(older.stats.size), missing, learn);
       } finally {
@@ -463,16 +496,102 @@ class Follower extends Input {
     return await this.#files((entry) => !isRotated(entry, basename(this.options.path)));
   }
 
+  /**
+   * A look takes its time, and a rotation meanwhile moves a file from a name not yet looked at to one already passed by: it
+   * would be missing, and its successor take its place. So nothing is believed before two looks agree.
+   */
   async #files(wanted: (entry: string) => boolean): Promise<Member[]> {
+    let files = await this.#glance(wanted);
+    for (let again = 0; again < LOOKS; again++) {
+      const before = files;
+      files = await this.#glance(wanted);
+      const same = ({ path, stats }: Member, i: number): boolean =>
+        before[i]?.path === path && idOf(before[i].stats) === idOf(stats);
+      if (files.length === before.length && files.every(same)) return files;
+    }
+    throw new Error('its folder changes faster than it can be looked at; trying again');
+  }
+
+  async #glance(wanted: (entry: string) => boolean): Promise<Member[]> {
     const { path } = this.options;
     const files: Member[] = [];
-    for (const entry of await readdir(dirname(path))) {
-      if (!wanted(entry) || COMPRESSED.test(entry)) continue;
+    const entries = (await readdir(dirname(path))).sort();
+    for (const entry of entries) {
+      const plain = isGzip(entry) ? entry.slice(0, -3) : entry;
+      if (!wanted(plain) || COMPRESSED.test(plain)) continue;
+      // beside its original, it is not complete yet
+      if (plain !== entry && (!isRotated(plain, basename(path)) || entries.includes(plain))) continue;
       const full = entry === basename(path) ? path : join(dirname(path), entry);
       const stats = await statOf(full);
-      if (stats?.isFile()) files.push({ path: full, stats });
+      if (!stats?.isFile()) continue;
+      if (plain !== entry && stats.size > 0n) stats.size = UNKNOWN_SIZE;
+      files.push({ path: full, stats });
     }
     return files;
+  }
+}
+
+/**
+ * A rotated log that was compressed meanwhile, read as if it were not: forward, and from its begin again when it is asked for
+ * what it let go of. What is cut off or damaged ends there.
+ */
+class Gunzipped implements Bytes {
+  #handle: FileHandle;
+  #report: (problem: string) => void;
+  #stream: Gunzip | undefined;
+  #pieces: AsyncIterator<Buffer>;
+  #head: Buffer = Buffer.alloc(0);
+  /** What was read last and what follows it, from byte `#from` on. */
+  #window: Buffer = Buffer.alloc(0);
+  #from = 0;
+  #size = UNKNOWN_SIZE;
+
+  constructor(handle: FileHandle, report: (problem: string) => void) {
+    this.#handle = handle;
+    this.#report = report;
+    this.#pieces = this.#begin();
+  }
+
+  #begin(): AsyncIterator<Buffer> {
+    this.#window = Buffer.alloc(0);
+    this.#from = 0;
+    this.#stream?.destroy();
+    this.#stream = pipeline(piecesOf(this.#handle), createGunzip({ chunkSize: CHUNK }), () => {});
+    return this.#stream[Symbol.asyncIterator]();
+  }
+
+  async read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }> {
+    if (position + length <= this.#head.length)
+      return { bytesRead: this.#head.copy(buffer, offset, position, position + length) };
+    if (position < this.#from) this.#pieces = this.#begin();
+    while (this.#from + this.#window.length < position + length) {
+      const { value: piece, done } = await this.#pieces.next().catch((error: Error) => {
+        this.#report(`cannot be decompressed further: ${error.message}`);
+        return { value: undefined, done: true };
+      });
+      const end = this.#from + this.#window.length;
+      // it may be a copy that was made before so much was read
+      if (done || !piece) this.#size = BigInt(Math.max(end, position));
+      if (done || !piece) break;
+      if (this.#head.length < HEAD && end === this.#head.length)
+        this.#head = Buffer.concat([this.#head, piece]).subarray(0, HEAD);
+      const passed = Math.min(position - this.#from, this.#window.length);
+      this.#window = Buffer.concat([this.#window.subarray(passed), piece]);
+      this.#from += passed;
+    }
+    const start = position - this.#from;
+    return { bytesRead: start < this.#window.length ? this.#window.copy(buffer, offset, start, start + length) : 0 };
+  }
+
+  async stat(options: { bigint: true }): Promise<BigIntStats> {
+    const stats = await this.#handle.stat(options);
+    if (stats.size > 0n) stats.size = this.#size;
+    return stats;
+  }
+
+  async close(): Promise<void> {
+    this.#stream?.destroy();
+    await this.#handle.close();
   }
 }
 
@@ -531,6 +650,14 @@ class Stream extends Input {
   }
 }
 
+async function* piecesOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let at = 0, piece: Buffer; ; at += piece.length) {
+    piece = await readAt(handle, at, CHUNK);
+    if (piece.length === 0) return;
+    yield piece;
+  }
+}
+
 /** `entry` is the file `name` or a rotated one: `mail.log.1`, `mail.log-20261124`, or `mail-20261124.log`. */
 function isRotated(entry: string, name: string): boolean {
   const extension = extname(name);
@@ -549,7 +676,7 @@ function endOfRun(data: Buffer, bytes: number): number {
   return data.lastIndexOf(NEWLINE, bytes - 1) + 1 || data.indexOf(NEWLINE) + 1;
 }
 
-async function show(handle: FileHandle, to: number, bytes: number, learn: (chunk: Buffer) => void): Promise<void> {
+async function show(handle: Bytes, to: number, bytes: number, learn: (chunk: Buffer) => void): Promise<void> {
   let at = Math.max(0, to - bytes);
   let rest = Buffer.alloc(0);
   let whole = at === 0; // else it begins somewhere in a line
@@ -569,7 +696,7 @@ async function show(handle: FileHandle, to: number, bytes: number, learn: (chunk
   }
 }
 
-export async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer<ArrayBuffer>> {
+export async function readAt(handle: Bytes, position: number, length: number): Promise<Buffer<ArrayBuffer>> {
   const buffer = Buffer.allocUnsafe(length);
   let read = 0;
   while (read < length) {

@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { type Position, type Tail, type TailOptions, tail } from '../src/tail.ts';
 
@@ -74,6 +75,20 @@ class Log {
 
   truncate(): void {
     fs.truncateSync(this.file);
+  }
+
+  /** As gzip and logrotate do it: the time of the original, which goes last. */
+  gzip(file: string): void {
+    const { atime, mtime } = fs.statSync(file);
+    fs.writeFileSync(`${file}.gz`, gzipSync(fs.readFileSync(file)));
+    fs.utimesSync(`${file}.gz`, atime, mtime);
+    fs.rmSync(file);
+  }
+
+  shiftGzip(): void {
+    let last = 1;
+    while (fs.existsSync(`${this.file}.${last}.gz`)) last++;
+    for (; last > 1; last--) fs.renameSync(`${this.file}.${last - 1}.gz`, `${this.file}.${last}.gz`);
   }
 
   close(): void {
@@ -417,6 +432,89 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
     },
   ],
   [
+    'renamed and compressed at once, twice, while nobody reads',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        for (let i = 0; i < 2; i++) {
+          log.write(300, 900);
+          log.rename(`${log.file}-2026112${i}`);
+          log.gzip(`${log.file}-2026112${i}`);
+          log.reopen();
+        }
+        log.write(2);
+      });
+    },
+  ],
+  [
+    'compressed while it is read, with older ones compressed beside it',
+    async ({ log, read, restart }) => {
+      for (let i = 0; i < 2; i++) {
+        log.write(40);
+        await read();
+        log.rename();
+        log.gzip(`${log.file}.1`);
+        log.shiftGzip();
+        log.reopen();
+        await pause(INTERVAL * 5);
+      }
+      log.write(500, 900);
+      await restart(() => {
+        log.rename();
+        log.gzip(`${log.file}.1`);
+        log.reopen();
+        log.write(2);
+      });
+      await read();
+      await restart(() => log.write(1));
+    },
+  ],
+  [
+    'renamed, compressed after it was read to its end, and the new file unread',
+    async ({ log, read }) => {
+      log.write(30);
+      await read();
+      log.rename();
+      log.reopen();
+      log.write(2);
+      log.gzip(`${log.file}.1`);
+      await read();
+      log.rename(`${log.file}.0`);
+      log.gzip(`${log.file}.0`);
+      log.reopen();
+      log.write(2);
+    },
+  ],
+  [
+    'copied, truncated and compressed with unread lines, while nobody reads',
+    async ({ log, read, restart }) => {
+      log.write(3);
+      await read();
+      await restart(() => {
+        log.write(4);
+        log.copytruncate();
+        log.gzip(`${log.file}.1`);
+        log.write(20);
+      });
+    },
+  ],
+  [
+    'copied, read on, truncated and compressed',
+    async ({ log, read, restart }) => {
+      log.write(30);
+      await read();
+      log.copy();
+      log.write(2);
+      await read();
+      await restart(() => {
+        log.truncate();
+        log.gzip(`${log.file}.1`);
+        log.write(1);
+      });
+    },
+  ],
+  [
     'many lines, several runs',
     async ({ log }) => {
       log.write(5000, 100);
@@ -598,7 +696,7 @@ describe('beginning, learning, waiting', () => {
     assert.deepEqual(ledger.reports, [`${log.file}: ended in the middle of a line, whose 3 bytes were skipped`]);
   });
 
-  test('a file that was compressed while nobody read is said to be lost; what came after it is read', async () => {
+  test('a file that was damaged while nobody read is said to be lost; what came after it is read', async () => {
     const log = new Log();
     log.write(2);
     const ledger = await readOnce(new Ledger(log.file), 2);

@@ -1,0 +1,187 @@
+/**
+ * Readings become what is known of each target: the latest, the last definite one, and what is still to be confirmed. Kept in the
+ * ledger's file, so that a restart neither forgets a listing nor believes a new one too soon.
+ */
+import { BLOCKLISTS } from './blocklist.ts';
+import { type BlocklistReading, DEFINITE, type ListVerdict, type Reading } from './reading.ts';
+import type { ZoneHealth } from './zone-health.ts';
+
+/** Of one list and one target. */
+export interface ListState {
+  list: string;
+  target: string;
+  /** The latest, definite or not, and when (Unix ms). */
+  verdict: ListVerdict;
+  cause: string;
+  reason: string;
+  at: number;
+  /** The last that was definite, and for a change between listed and not: confirmed. */
+  definite?: { verdict: ListVerdict; codes: readonly string[]; at: number };
+  /** A definite verdict that says the contrary of `definite`, or the first listing of all: believed when it comes again. */
+  pending?: ListVerdict;
+}
+
+export interface CheckState {
+  check: string;
+  target: string;
+  /** Of the last definite result, Unix ms; 0: there was none. */
+  definiteAt: number;
+  problems: readonly string[];
+  warnings: readonly string[];
+  /** Why the latest attempt came to nothing; '' when it did not. */
+  unknown: string;
+  /** Of the latest attempt. */
+  at: number;
+}
+
+export interface Score {
+  service: string;
+  target: string;
+  score: number;
+  at: number;
+}
+
+export interface Certificate {
+  target: string;
+  host: string;
+  expires: number;
+  at: number;
+}
+
+type Kept =
+  | ({ of: 'list' } & ListState)
+  | ({ of: 'check' } & CheckState)
+  | ({ of: 'score' } & Score)
+  | ({ of: 'certificate' } & Certificate);
+
+/** Where the ledger keeps readings, by key. */
+export interface Shelf {
+  readonly readings: ReadonlyMap<string, string>;
+  keep(readings: Iterable<[key: string, value: string | null]>): Promise<void>;
+}
+
+const KEY = 'checked:';
+
+export class CheckStates {
+  readonly lists = new Map<string, ListState>();
+  readonly checks = new Map<string, CheckState>();
+  readonly scores = new Map<string, Score>();
+  readonly certificates = new Map<string, Certificate>();
+  /** Of lists asked since the start; not kept, since only what their test entries say now counts. */
+  readonly health = new Map<string, ZoneHealth & { at: number }>();
+  private readonly shelf: Shelf;
+  private changed = new Map<string, string | null>();
+
+  constructor(shelf: Shelf) {
+    this.shelf = shelf;
+    for (const [key, text] of shelf.readings) if (key.startsWith(KEY)) this.restore(key, JSON.parse(text) as Kept);
+  }
+
+  /** True when a verdict was not believed yet and is to be asked for again soon. */
+  take(reading: Reading, at: number): boolean {
+    switch (reading.kind) {
+      case 'blocklist':
+        return this.takeList(reading, at);
+      case 'dns_check': {
+        const { check, target, problems, warnings } = reading;
+        this.put('check', { check, target, problems, warnings, definiteAt: at, unknown: '', at });
+        return false;
+      }
+      case 'reputation':
+        this.put('score', { service: reading.service, target: reading.target, score: reading.score, at });
+        return false;
+      case 'certificate':
+        this.put('certificate', { target: reading.target, host: reading.host, expires: reading.expires, at });
+        return false;
+    }
+  }
+
+  /** A check to which the world said nothing. What was known before stays, with its age. */
+  unanswered(check: string, target: string, why: string, at: number): void {
+    const before = this.checks.get(`${check} ${target}`);
+    const nothing = { check, target, problems: [], warnings: [], definiteAt: 0 };
+    this.put('check', { ...(before ?? nothing), unknown: why, at });
+  }
+
+  /** Forgets what belongs to no job of `wanted` any more. */
+  keepOnly(wanted: (kind: 'list' | 'check', name: string, target: string) => boolean): void {
+    for (const { list, target } of this.lists.values()) if (!wanted('list', list, target)) this.drop('list', `${list} ${target}`);
+    for (const { check, target } of this.checks.values())
+      if (!wanted('check', check, target)) this.drop('check', `${check} ${target}`);
+    for (const { service, target } of this.scores.values())
+      if (!wanted('list', service, target)) this.drop('score', `${service} ${target}`);
+    for (const { target, host } of this.certificates.values())
+      if (!wanted('check', 'mx-certificate', target)) this.drop('certificate', `${target} ${host}`);
+  }
+
+  /** Hands what changed to the ledger; what it does not take now is handed over the next time. */
+  async save(): Promise<void> {
+    const { changed } = this;
+    if (changed.size === 0) return;
+    this.changed = new Map();
+    try {
+      await this.shelf.keep(changed);
+    } catch {
+      this.changed = new Map([...changed, ...this.changed]);
+    }
+  }
+
+  private takeList({ list, target, verdict, codes, cause, reason }: BlocklistReading, at: number): boolean {
+    const before = this.lists.get(`${list} ${target}`);
+    const state: ListState = { list, target, verdict, cause, reason, at };
+    if (before?.definite) state.definite = before.definite;
+    if (before?.pending) state.pending = before.pending;
+    if (!DEFINITE.includes(verdict)) {
+      this.put('list', state);
+      return false;
+    }
+    const [listed, wasListed] = [verdict === 'listed', before?.definite?.verdict === 'listed'];
+    const believed = listed === wasListed || before?.pending === verdict;
+    if (believed) {
+      state.definite = { verdict, codes, at };
+      delete state.pending;
+    } else state.pending = verdict;
+    this.put('list', state);
+    return !believed;
+  }
+
+  private put<K extends Kept['of']>(of: K, state: Omit<Extract<Kept, { of: K }>, 'of'>): void {
+    const kept = { of, ...state } as unknown as Kept;
+    const name = this.place(kept);
+    this.changed.set(`${KEY}${of}:${name}`, JSON.stringify(kept));
+  }
+
+  private place(kept: Kept): string {
+    const { of, ...state } = kept;
+    const name = nameOf(kept);
+    (this.mapOf(of) as Map<string, unknown>).set(name, state);
+    return name;
+  }
+
+  private drop(of: Kept['of'], name: string): void {
+    if (this.mapOf(of).delete(name)) this.changed.set(`${KEY}${of}:${name}`, null);
+  }
+
+  private mapOf(of: Kept['of']) {
+    return { list: this.lists, check: this.checks, score: this.scores, certificate: this.certificates }[of];
+  }
+
+  private restore(key: string, kept: Kept): void {
+    // A list that this version no longer has is not asked again, and would stay listed for ever.
+    if (kept.of === 'list' && !BLOCKLISTS.has(kept.list)) this.changed.set(key, null);
+    else this.place(kept);
+  }
+}
+
+function nameOf(kept: Kept): string {
+  switch (kept.of) {
+    case 'list':
+      return `${kept.list} ${kept.target}`;
+    case 'check':
+      return `${kept.check} ${kept.target}`;
+    case 'score':
+      return `${kept.service} ${kept.target}`;
+    case 'certificate':
+      return `${kept.target} ${kept.host}`;
+  }
+}
