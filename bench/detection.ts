@@ -13,6 +13,8 @@ const { values } = parseArgs({
     shards: { type: 'string', default: '4' },
     senders: { type: 'string', default: '28' },
     days: { type: 'string', default: '24' },
+    step: { type: 'string', default: '60' },
+    first: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
     next: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
@@ -40,10 +42,13 @@ function shard(order: Order): Promise<Outcome> {
   });
 }
 
-const common = { seed, days, next: values.next, keep: values.keep ? 'yes' : '' };
+const common = { seed, days, step: Number(values.step), next: values.next, keep: values.keep ? 'yes' : '' };
 const orders: Order[] = [
   ...Array.from({ length: 2 }, (_, i): Order => ({ ...common, kind: 'minutes', shard: i, senders: 24 })),
-  ...Array.from({ length: shards }, (_, i): Order => ({ ...common, kind: 'weeks', shard: i, senders: count })),
+  ...Array.from(
+    { length: shards },
+    (_, i): Order => ({ ...common, kind: 'weeks', shard: Number(values.first) + i, senders: count }),
+  ),
 ].filter(({ kind }) => values.only === '' || kind === values.only);
 const outcomes: Outcome[] = [];
 const waiting = [...orders];

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { loadSourceType, schemas, sourceTypes } from '../src/config.ts';
-import { BOUNCE_CLASSES, REPLY_REASONS } from '../src/event.ts';
+import { AUTHENTICATION_METHODS, AUTHENTICATION_OUTCOMES, BOUNCE_CLASSES, REPLY_REASONS } from '../src/event.ts';
 import { catalogue, eventFamilies } from '../src/metrics.ts';
 import { FIELDS, type SourceType } from '../src/source.ts';
 
@@ -27,11 +27,13 @@ Beside these there are the usual \`process_*\` and \`nodejs_*\` metrics of prom-
 interval before its first count shows, so that \`increase()\` sees it. Values are shown once they are committed, never before.
 
 ${table(['name', 'type', 'labels', 'what it says'], rows)}
-Histogram bounds in seconds: ${buckets.join('; ')}.
+Histogram bounds: ${buckets.join('; ')}.
 
 ## Closed label values
 - \`class\`: ${BOUNCE_CLASSES.map(code).join(', ')}
 - \`reason\` of deferrals and bounces: ${REPLY_REASONS.map(code).join(', ')}
+- \`method\` and \`result\` of authentication (RFC 8601): ${AUTHENTICATION_METHODS.map(code).join(', ')}; ${AUTHENTICATION_OUTCOMES.map(code).join(', ')}
+- \`verdict\` of content filters: \`clean\`, \`spam\`
 - \`source\` is the name a source is configured under; \`provider\` the mailbox provider of the recipient, \`other\` when it is none of the known ones.
 - \`sending_domain\`, \`sending_ip\`: \`unknown\` where the source does not say; these and \`campaign\` become \`__other__\` over their cap.
 `;

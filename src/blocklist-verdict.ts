@@ -21,6 +21,9 @@ const BELIEVED: Record<ZoneState, { yes: boolean; no: boolean }> = {
   unknown: { yes: false, no: false },
 };
 
+/** Whether any answer of a list in this state would be believed. */
+export const worthAsking = (state: ZoneState): boolean => BELIEVED[state].yes || BELIEVED[state].no;
+
 /** Of several answers the most telling one is the verdict. */
 const RANK: Record<Meaning['verdict'], number> = { listed: 4, policy: 3, info: 2, allow: 1, score: 0 };
 

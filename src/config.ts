@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { basename, extname } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { type ChecksSettings, checksSchema, checksSettings, type ResolverSettings, resolverSchema } from './checks-config.ts';
 import { secret } from './secret.ts';
 import type { Source, SourceType } from './source.ts';
 
@@ -124,6 +125,15 @@ const limits = z.strictObject({
     .describe('Posts taken in a second over all sources; beyond it senders are asked to come back'),
 });
 
+const checks = checksSchema(duration);
+
+/** When the next address is to be trusted with how much mail; R21. */
+const warmup = z.strictObject({
+  ip: z.string().refine((ip) => isIP(ip) > 0, 'must be an IP address'),
+  start: z.iso.date('must be a day: 2026-11-24').describe('First day (UTC)'),
+  daily: z.array(z.int().nonnegative()).min(1).describe('Messages of the first day, the second, and so on'),
+});
+
 const top = z.strictObject({
   scrape_interval: duration()
     .default(10_000)
@@ -133,6 +143,20 @@ const top = z.strictObject({
     .strictObject({ auth })
     .optional()
     .describe("Alertmanager's webhook to /alerts, and with which credentials it comes"),
+  resolver: resolverSchema.prefault({}).describe('Name servers for checks and MX look-ups, see below'),
+  checks: checks
+    .optional()
+    .describe('What is looked up about our addresses and domains, see below; without this key nothing is. `{}` takes the defaults'),
+  providers_by_mx: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Whether the mail exchangers of recipients' domains are looked up, so that domains hosted at Google or Microsoft count as that provider",
+    ),
+  warmup: z
+    .array(warmup)
+    .default([])
+    .describe('Plans of addresses that are warmed up: `ip`, `start` and `daily`, the messages of each day'),
   sources: z
     .record(z.string(), z.unknown())
     .default({})
@@ -140,7 +164,7 @@ const top = z.strictObject({
 });
 
 /** For docs/configuration.md. */
-export const schemas = { top, limits, common, auth };
+export const schemas = { top, limits, common, auth, checks, blocklists: checks.shape.blocklists, resolver: resolverSchema };
 
 export interface ConfiguredSource {
   name: string;
@@ -161,13 +185,22 @@ export interface Config {
   limits: z.infer<typeof limits>;
   /** Who may post to /alerts; undefined closes it. */
   alerts: Auth | undefined;
+  resolver: ResolverSettings;
+  checks: ChecksSettings | undefined;
+  providersByMx: boolean;
+  warmup: readonly z.infer<typeof warmup>[];
   sources: ConfiguredSource[];
 }
 
 /** The names of the files in `sources/`: what `type` may be. */
-export function sourceTypes(): string[] {
+export const sourceTypes = (): string[] => namesIn('./sources/');
+
+/** Of those in `checks/`. */
+export const checkNames = (): string[] => namesIn('./checks/');
+
+function namesIn(folder: string): string[] {
   const extension = extname(import.meta.filename);
-  return readdirSync(new URL('./sources/', import.meta.url))
+  return readdirSync(new URL(folder, import.meta.url))
     .filter((file) => file.endsWith(extension))
     .map((file) => basename(file, extension))
     .sort();
@@ -205,8 +238,12 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
     const source = await configure(name, raw, problems);
     if (source) sources.push(source);
   }
+  const checked = parsed?.checks
+    ? checksSettings(parsed.checks, checkNames(), (path, problem) => problems.add(['checks', ...path], problem))
+    : undefined;
   if (problems.found.length > 0 || !parsed) throw new ConfigError(problems.found);
-  return { scrapeInterval: parsed.scrape_interval, limits: parsed.limits, alerts: parsed.alerts?.auth, sources };
+  const { scrape_interval: scrapeInterval, limits, alerts, resolver, providers_by_mx: providersByMx, warmup } = parsed;
+  return { scrapeInterval, limits, alerts: alerts?.auth, resolver, checks: checked, providersByMx, warmup, sources };
 }
 
 /** So that mistakes in sources are told in the same breath as mistakes above them. */

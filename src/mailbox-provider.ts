@@ -7,6 +7,9 @@ const MOST_LEARNT = 100_000;
 
 const byDomain = index(DOMAINS);
 const bySuffix = index(MX_SUFFIXES);
+/** Domains that only their mail exchangers can tell about, for whoever looks them up (mx-lookup.ts); what comes beyond is met again. */
+const MOST_WONDERED = 10_000;
+const waiting = new Set<string>();
 let learnt = new Map<string, string>();
 let learntBefore = new Map<string, string>();
 
@@ -14,9 +17,18 @@ let learntBefore = new Map<string, string>();
 export function providerOf(domain: string): string {
   const known = byDomain.get(domain) ?? learnt.get(domain);
   if (known !== undefined) return known;
-  const provider = learntBefore.get(domain) ?? byBrand(domain);
+  const before = learntBefore.get(domain);
+  const provider = before ?? byBrand(domain);
   learnProvider(domain, provider);
+  if (before === undefined && provider === OTHER && domain !== '' && waiting.size < MOST_WONDERED) waiting.add(domain);
   return provider;
+}
+
+/** A domain to be looked up, which is then no longer waited for; undefined: there is none. */
+export function wondered(): string | undefined {
+  const { value } = waiting.values().next();
+  if (value !== undefined) waiting.delete(value);
+  return value;
 }
 
 /** What an MX look-up found. Kept in two generations, so that what is asked for stays and the rest makes room. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Server as TlsServer } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
+import { type Ask, Unanswered } from './check.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { Intake } from './intake.ts';
 import { Refused } from './journal.ts';
@@ -15,7 +16,10 @@ import { Measurements } from './measurements.ts';
 import { ProgramMetrics, type ProgramState } from './registry.ts';
 import { replay } from './replay.ts';
 import { ReplayError } from './saved.ts';
+import { MxLookup } from './mx-lookup.ts';
+import { Resolver } from './resolver.ts';
 import { createServer } from './server.ts';
+import { loadChecks, Watch } from './watch.ts';
 import { loadWebConfig, type WebConfig } from './web-config.ts';
 
 const { version: VERSION } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -118,6 +122,49 @@ async function replayed(args: string[]): Promise<void> {
   process.exitCode = await replay(args, (text) => void process.stdout.write(text));
 }
 
+/** The resolver and those who ask it: as long as the configuration wants them. */
+class Lookups {
+  readonly watch: Watch;
+  private resolver: Resolver | undefined;
+  private mx: MxLookup | undefined;
+  private written = '';
+
+  constructor(ledger: Ledger, log: Logger, checks: Awaited<ReturnType<typeof loadChecks>>) {
+    const ask: Ask = async (...question) => {
+      if (this.resolver) return await this.resolver.ask(...question);
+      throw new Unanswered('aborted', 'nothing is looked up: the configuration has no `checks`');
+    };
+    this.watch = new Watch({ shelf: ledger, series: ledger.series, ask, checks, log, now: Date.now });
+    this.watch.start();
+  }
+
+  get outcomes(): Readonly<Record<string, number>> | undefined {
+    return this.resolver?.stats.outcomes;
+  }
+
+  async apply({ resolver, checks, providersByMx }: Config): Promise<void> {
+    const wanted = checks !== undefined || providersByMx;
+    const written = wanted ? JSON.stringify(resolver) : '';
+    if (written !== this.written) {
+      const before = this.resolver;
+      const { servers, in_flight: inFlight, cache_entries: cacheEntries } = resolver;
+      this.resolver = wanted ? new Resolver({ ...(servers && { servers }), inFlight, cacheEntries }) : undefined;
+      this.written = written;
+      await before?.close();
+    }
+    this.mx?.stop();
+    this.mx = providersByMx ? new MxLookup((...question) => this.resolver!.ask(...question)) : undefined;
+    this.mx?.start();
+    this.watch.apply(checks);
+  }
+
+  async stop(): Promise<void> {
+    this.mx?.stop();
+    await this.watch.stop();
+    await this.resolver?.close();
+  }
+}
+
 /** Everything that runs, and how it stops. */
 class Exporter {
   private readonly flags: Flags;
@@ -128,6 +175,7 @@ class Exporter {
   private server: Server | undefined;
   private intake: Intake | undefined;
   private ledger: Ledger | undefined;
+  private lookups: Lookups | undefined;
   private stopping = false;
 
   constructor(flags: Flags, file: string, config: Config, web: WebConfig) {
@@ -148,11 +196,16 @@ class Exporter {
       reloadedAt: Date.now() / 1000,
       reloadSuccessful: true,
       sources: () => intake.feeds.keys(),
+      dns: () => this.lookups?.outcomes,
+      warmup: () => this.config.warmup,
     };
     const metrics = new ProgramMetrics(ledger, measurements, state, Date.now);
     const intake = new Intake(ledger, log, (source) => metrics.logProblem(source));
     this.intake = intake;
+    const lookups = new Lookups(ledger, log, await loadChecks());
+    this.lookups = lookups;
     const adopt = async (next: Config): Promise<void> => {
+      await lookups.apply(next);
       await intake.apply(next);
       for (const name of intake.feeds.keys()) metrics.declare(name);
       this.config = next;
@@ -182,6 +235,7 @@ class Exporter {
       intake,
       ledger,
       measurements,
+      watch: lookups.watch,
       metrics,
       log,
       version: VERSION,
@@ -263,6 +317,7 @@ class Exporter {
     const done = Promise.all([this.intake?.stop(), closed]);
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, STOP_WITHIN))]);
     clearInterval(idle);
+    await this.lookups?.stop();
     await this.ledger?.close();
     this.server?.closeAllConnections();
     this.log.info('stopped');

@@ -315,6 +315,16 @@ export const GAUGES = {
     ...measurementLabels,
     'measurement',
   ]),
+  warmupDay: gauge(
+    'email_warmup_day',
+    'Which day of its warm-up plan an address is in; 1 is the first, 0 and less lie before it.',
+    ['sending_ip'],
+  ),
+  warmupPlan: gauge(
+    'email_warmup_plan_messages',
+    'Messages that the plan allows an address today (UTC); absent before and after the plan.',
+    ['sending_ip'],
+  ),
   buildInfo: gauge('deliverability_exporter_build_info', 'Always 1; labelled with the version that runs.', [
     'version',
     'node',

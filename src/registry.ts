@@ -4,12 +4,29 @@ import type { Ledger } from './ledger.ts';
 import type { KeptMeasurement, Measurements } from './measurements.ts';
 import { COUNTERS, GAUGES, MEASUREMENTS, OUTCOMES, type Outcome, SCOPES, type Scope } from './metrics.ts';
 
+/** What each name server said so far, by outcome; undefined: nobody is asked. */
+type DnsOutcomes = () => Readonly<Record<string, number>> | undefined;
+
 export interface ProgramState {
   version: string;
   /** Unix seconds; of the last load that worked. */
   reloadedAt: number;
   reloadSuccessful: boolean;
   sources: () => Iterable<string>;
+  dns: DnsOutcomes;
+  warmup: () => Iterable<{ ip: string; start: string; daily: readonly number[] }>;
+}
+
+/** Reputation that was pushed, as samples of the family that checks fill, too. */
+export function* pushedScores(measurements: Measurements, now: number): Generator<readonly [readonly string[], number]> {
+  const told = new Set<string>();
+  for (const m of measurements.current(now)) {
+    const labels = [m.service || m.source, m.sendingIp || m.sendingDomain || 'unknown'];
+    // Two sources may tell the same; a series is shown once.
+    if (m.type !== 'reputation_score' || told.has(labels.join(' '))) continue;
+    told.add(labels.join(' '));
+    yield [labels, m.value];
+  }
 }
 
 /** Gauges of prom-client that end like counters, which promtool objects to; each is the sum of a family that stays. */
@@ -66,6 +83,16 @@ export class ProgramMetrics {
     gauge(GAUGES.ledgerHorizon, (set) => set(ledger.seen.horizon(now()) / 1000));
     gauge(GAUGES.lastEvent, (set) => {
       for (const source of state.sources()) set((ledger.lastEvent.get(source) ?? 0) / 1000, { source });
+    });
+    this.mirror(counter(COUNTERS.dnsQueries), 'outcome', () => Object.entries(state.dns() ?? {}));
+    gauge(GAUGES.warmupDay, (set) => {
+      for (const { ip, start } of state.warmup()) set(dayOf(start, now()), { sending_ip: ip });
+    });
+    gauge(GAUGES.warmupPlan, (set) => {
+      for (const { ip, start, daily } of state.warmup()) {
+        const planned = daily[dayOf(start, now()) - 1];
+        if (planned !== undefined) set(planned, { sending_ip: ip });
+      }
     });
     this.measure(measurements, gauge, now);
   }
@@ -126,4 +153,9 @@ export class ProgramMetrics {
       for (const m of current()) set(m.at / 1000, { ...labels(m), measurement: m.type });
     });
   }
+}
+
+/** 1 on the first day (UTC), 0 and less before it. */
+function dayOf(start: string, now: number): number {
+  return Math.floor((now - Date.parse(start)) / (24 * 3600_000)) + 1;
 }

@@ -12,9 +12,10 @@ import { Busy, type Ledger } from './ledger.ts';
 import type { Measurements } from './measurements.ts';
 import type { Outcome } from './metrics.ts';
 import { landingPage } from './page.ts';
-import type { ProgramMetrics } from './registry.ts';
+import { type ProgramMetrics, pushedScores } from './registry.ts';
 import { Malformed, type Post } from './source.ts';
 import { parseMeasurements } from './sources/push.ts';
+import type { Watch } from './watch.ts';
 import { gate, type WebConfig } from './web-config.ts';
 
 export interface Parts {
@@ -23,6 +24,7 @@ export interface Parts {
   intake: Intake;
   ledger: Ledger;
   measurements: Measurements;
+  watch: Watch;
   metrics: ProgramMetrics;
   log: Logger;
   version: string;
@@ -226,7 +228,7 @@ class Load {
 async function scrape(
   request: Request,
   response: Response,
-  { metrics, now }: Parts,
+  { metrics, measurements, watch, now }: Parts,
   exposition: Exposition,
 ): Promise<void> {
   const format = negotiate(request.headers.accept);
@@ -254,7 +256,8 @@ async function scrape(
     });
   const own = await metrics.registry.metrics();
   await write(format === 'openmetrics' ? openMetrics(own) : `${own}\n`);
-  for (const piece of exposition.pieces(format, now())) {
+  const gauges = watch.gauges(pushedScores(measurements, now()));
+  for (const piece of exposition.pieces(format, now(), gauges)) {
     if (gone) return;
     await write(piece);
     await turn();

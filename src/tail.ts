@@ -316,14 +316,22 @@ class Follower extends Input {
     const since = changed ? 0 : this.#successorSince;
     this.#successorSince = since || Date.now();
     if (since === 0 || Date.now() - since < (this.options.interval ?? INTERVAL)) return false;
-    if (!(await this.#begin(successor, 0, '', family))) return false;
+    const { offset, fingerprint } = successor;
+    if (!(await this.#begin(successor, offset, fingerprint, family))) return false;
     const rest = Number(stats.size) - current.offset;
     if (rest > 0) this.report(`${current.path}: ended in the middle of a line, whose ${rest} bytes were skipped`);
     return true;
   }
 
-  /** The first file with lines in it that came after the one being read, which is in `family` unless it was deleted. */
-  async #successor(current: Current, { mtimeNs }: BigIntStats, family: Member[]): Promise<Member | undefined> {
+  /**
+   * The first file with lines in it that came after the one being read, which is in `family` unless it was deleted, and where
+   * to begin in it.
+   */
+  async #successor(
+    current: Current,
+    { mtimeNs }: BigIntStats,
+    family: Member[],
+  ): Promise<(Member & Pick<Position, 'offset' | 'fingerprint'>) | undefined> {
     const at = family.findIndex(({ stats }) => idOf(stats) === idOf(current.stats));
     const { path } = this.options;
     const isAfter = ({ path: other, stats }: Member): boolean =>
@@ -331,18 +339,21 @@ class Follower extends Input {
       stats.mtimeNs > mtimeNs ||
       (stats.mtimeNs === mtimeNs && this.#seen?.has(idOf(stats)) === false);
     for (const one of family.filter((one, i) => (at >= 0 ? i > at : isAfter(one)))) {
-      if (one.stats.size === 0n || (isGzip(one.path) && (await this.#isGzipOf(current, one)))) continue;
-      return one;
+      if (one.stats.size === 0n) continue;
+      const { offset, fingerprint } = current;
+      if (offset === 0 || !fits(await this.#headOf(one), fingerprint)) return { ...one, offset: 0, fingerprint: '' };
+      // What is being read was compressed meanwhile, or is a copy of what is yet to be truncated.
+      if (!isGzip(one.path)) return { ...one, offset, fingerprint };
     }
     return undefined;
   }
 
-  async #isGzipOf({ offset, fingerprint }: Current, { path }: Member): Promise<boolean> {
-    const handle = await this.#handle(path);
+  async #headOf({ path }: Member): Promise<Buffer> {
+    const handle = await this.#handle(path).catch(() => undefined);
     try {
-      return offset > 0 && fits(await readAt(handle, 0, HEAD), fingerprint);
+      return handle ? await readAt(handle, 0, HEAD) : Buffer.alloc(0);
     } finally {
-      await handle.close();
+      await handle?.close();
     }
   }
 
@@ -430,7 +441,10 @@ class Follower extends Input {
     const before = family.slice(0, Math.max(at, 0));
     // a compressed one is as new in the folder, and yet old: most likely it was read before it was compressed
     const copy = before.find((one) => one.stats.size > 0n && !isGzip(one.path) && this.#isLater(one, current.begun));
-    return copy !== undefined && (await this.#begin(copy, 0, '', family));
+    if (!copy) return false;
+    const head = await this.#headOf(copy);
+    if (head.length > 0 && head.equals(await readAt(current.handle, 0, head.length))) return false; // not truncated yet
+    return (await this.#begin(copy, 0, '', family)) || !sameFiles(family, await this.#family());
   }
 
   /**
@@ -505,9 +519,7 @@ class Follower extends Input {
     for (let again = 0; again < LOOKS; again++) {
       const before = files;
       files = await this.#glance(wanted);
-      const same = ({ path, stats }: Member, i: number): boolean =>
-        before[i]?.path === path && idOf(before[i].stats) === idOf(stats);
-      if (files.length === before.length && files.every(same)) return files;
+      if (sameFiles(before, files)) return files;
     }
     throw new Error('its folder changes faster than it can be looked at; trying again');
   }
@@ -738,6 +750,13 @@ function hash(bytes: Buffer): string {
 
 function positionOf({ stats, fingerprint, offset }: Current): Position {
   return { file: idOf(stats), fingerprint, offset, changed: changedOf(stats) };
+}
+
+/** The same ones under the same names. */
+function sameFiles(some: Member[], others: Member[]): boolean {
+  const same = ({ path, stats }: Member, i: number): boolean =>
+    others[i]?.path === path && idOf(others[i].stats) === idOf(stats);
+  return some.length === others.length && some.every(same);
 }
 
 export function idOf(stats: BigIntStats): string {

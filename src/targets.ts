@@ -63,9 +63,9 @@ export class Senders {
   }
 
   /** Looks at what was counted; returns what is to be kept, told hourly for each so that the file is left alone between. */
-  look({ resources }: Pick<SeriesStore, 'resources'>, now: number): Map<string, string | null> {
+  look(series: Pick<SeriesStore, 'resources'>, now: number): Map<string, string | null> {
     const changed = new Map<string, string | null>();
-    for (const { values, active } of resources()) {
+    for (const { values, active } of series.resources()) {
       if (active === 0) continue;
       for (const name of [values[1]!, values[2]!]) {
         if (name === 'unknown' || name === OTHER) continue;

@@ -6,9 +6,9 @@ import { readdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Logger } from 'pino';
 import type { ChosenList } from './blocklist.ts';
-import { inquire } from './blocklist-verdict.ts';
+import { inquire, worthAsking } from './blocklist-verdict.ts';
 import { type Ask, type Check, type Target, Unanswered, type World } from './check.ts';
-import { type Ages, checkSamples } from './check-gauges.ts';
+import { type Ages, checkSamples, type Sample } from './check-gauges.ts';
 import { CheckStates, type Shelf } from './check-states.ts';
 import { concerned } from './checks/blocklist.ts';
 import type { ChecksSettings } from './checks-config.ts';
@@ -114,7 +114,9 @@ export class Watch {
   }
 
   start(): void {
-    this.timer = setInterval(() => void this.tick(), TICK);
+    this.timer = setInterval(() => {
+      this.tick().catch((error: Error) => this.parts.log.error({ error: error.stack }, 'the plan of checks failed'));
+    }, TICK);
   }
 
   /** What is under way is given up; what is known is in the next commit. */
@@ -141,7 +143,7 @@ export class Watch {
   }
 
   /** Families of what is known, for the exposition. `scores`: reputation that was pushed, beside what was asked. */
-  *gauges(scores: Iterable<readonly [readonly string[], number]>): Generator<GaugeFamily> {
+  *gauges(scores: Iterable<Sample>): Generator<GaugeFamily> {
     const { states } = this;
     const ages: Ages = {
       now: this.parts.now(),
@@ -150,7 +152,7 @@ export class Watch {
     };
     for (const [family, { name, help, labels }] of Object.entries(CHECK_GAUGES)) {
       const asked = checkSamples(family as keyof typeof CHECK_GAUGES, states, ages);
-      yield { name, help, labels, samples: family === 'reputation' ? both(asked, scores) : asked };
+      yield { name, help, labels, samples: family === 'reputation' ? either(asked, scores) : asked };
     }
   }
 
@@ -299,8 +301,14 @@ export class Watch {
   private async askList(job: Job): Promise<[fine: boolean, confirm: boolean]> {
     const list = this.lists.get(job.name)!;
     const world = this.counted(list, this.world(() => {}, job.fresh));
+    const state = this.stateOf(job.name);
+    if (!worthAsking(state)) {
+      const nothing = { verdict: 'error', codes: [], meaning: '', reason: '', cause: `zone_${state}` } as const;
+      this.states.take({ kind: 'blocklist', list: job.name, target: job.target.name, ...nothing }, this.parts.now());
+      return [false, false];
+    }
     let [fine, confirm] = [true, false];
-    for (const reading of await inquire(list, job.target, this.stateOf(job.name), world)) {
+    for (const reading of await inquire(list, job.target, state, world)) {
       const unconfirmed = this.states.take(reading, this.parts.now());
       if (reading.kind !== 'blocklist') continue;
       // "Unsupported" will not change.
@@ -361,7 +369,12 @@ export class Watch {
 
 const keyOf = (kind: Job['kind'], name: string, target: string) => `${kind} ${name} ${target}`;
 
-function* both<T>(first: Iterable<T>, second: Iterable<T>): Generator<T> {
-  yield* first;
-  yield* second;
+/** What was asked for wins over what was pushed about the same. */
+function* either(asked: Iterable<Sample>, pushed: Iterable<Sample>): Generator<Sample> {
+  const told = new Set<string>();
+  for (const sample of asked) {
+    told.add(sample[0].join(' '));
+    yield sample;
+  }
+  for (const sample of pushed) if (!told.has(sample[0].join(' '))) yield sample;
 }

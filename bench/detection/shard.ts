@@ -13,6 +13,7 @@ export interface Order {
   shard: number;
   senders: number;
   days: number;
+  step: number;
   next: boolean;
   keep: string;
 }
@@ -49,7 +50,7 @@ const GRACE = 30 * 60;
 async function work(order: Order): Promise<Outcome> {
   const world =
     order.kind === 'weeks'
-      ? weeks(order.seed, order.shard, order.senders, order.days)
+      ? weeks(order.seed, order.shard, order.senders, order.days, order.step)
       : minutes(order.seed, order.shard, order.senders);
   const directory = mkdtempSync(join(tmpdir(), 'deliverability-detection-'));
   const took: Record<string, number> = {};

@@ -601,12 +601,14 @@ export function weeks(seed: number, shard: number, count: number, days: number, 
   const busyDays = all.map(() => new Set<number>());
   // One provider turns everybody away, once.
   const outage = (days - 2) * DAY + 10 * HOUR;
-  const hit = all.filter((s) => s.providers.includes('microsoft') && s.steady && s.plan.length === 0).map((s) => s.index);
+  const hit = all
+    .filter((s) => s.providers.includes('microsoft') && s.steady && s.plan.length === 0)
+    .map((s) => s.index);
   happenings.push(
     incident('provider', 'high_bounce_rate', 'EmailProviderFailing', false, hit, outage, 2 * HOUR, {
       bounce: 0.6,
       class: 'block',
-      reason: 'policy',
+      reason: 'reputation_block',
       provider: 'microsoft',
     }),
   );
