@@ -394,11 +394,11 @@ export const CHECK_GAUGES = {
     'target',
     'problem',
   ]),
-  warning: gauge('email_dns_check_warning', 'Always 1: something worth telling that no mailbox provider acts on today.', [
-    'check',
-    'target',
-    'problem',
-  ]),
+  warning: gauge(
+    'email_dns_check_warning',
+    'Always 1: something worth telling that no mailbox provider acts on today.',
+    ['check', 'target', 'problem'],
+  ),
   checked: gauge(
     'email_dns_check_last_success_timestamp_seconds',
     'When a check last came to a definite result; 0 when it never did.',

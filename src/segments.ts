@@ -147,8 +147,9 @@ export class Segments extends Input<SegmentsOptions> {
   /** Everything that is new in the folder. */
   async #look(): Promise<void> {
     const found = await this.#list();
-    const absent = [...this.#segments.values()].filter(({ name, place }) => place && !found.has(name));
-    for (const [name, stats] of found) if (!this.#segments.has(name)) await this.#adopt(name, stats, absent);
+    await this.#follow(found);
+    if (this.#rejected !== undefined) return;
+    for (const name of found.keys()) if (!this.#segments.has(name)) this.#add(name, undefined);
     if (!this.#mark.place) await this.#begin(found);
     for (const segment of this.#segments.values()) {
       if (this.stopped || this.#rejected !== undefined) return;
@@ -184,17 +185,34 @@ export class Segments extends Input<SegmentsOptions> {
     return segment;
   }
 
-  /** A name that was not there before: a new segment, or one that had another name. */
-  async #adopt(name: string, stats: BigIntStats, absent: Segment[]): Promise<void> {
-    const segment = this.#add(name, undefined);
-    const other = absent.find(({ place }) => place?.file === idOf(stats));
-    if (!other?.place) return;
-    const head = await this.#head(name, HEAD);
-    if (!head || !fits(head, other.place.fingerprint)) return;
-    await this.#close(other);
-    segment.past = other.past;
-    this.#deliver(segment, Buffer.alloc(0), other.place);
-    await this.#forget(other);
+  /** Segments under new names take their places with them, before anything is read under the old ones. */
+  async #follow(found: Map<string, BigIntStats>): Promise<void> {
+    const known = new Map<string, Segment>();
+    for (const segment of this.#segments.values()) {
+      const stats = found.get(segment.name);
+      if (segment.place && (!stats || idOf(stats) !== segment.place.file)) known.set(segment.place.file, segment);
+    }
+    const moved: [Segment, string][] = [];
+    for (const [name, stats] of known.size > 0 ? found : []) {
+      const segment = known.get(idOf(stats));
+      if (!segment?.place || this.#segments.get(name)?.place?.file === segment.place.file) continue;
+      const head = await this.#head(name, HEAD);
+      if (head && fits(head, segment.place.fingerprint)) moved.push([segment, name]);
+    }
+    if (moved.length === 0) return;
+    for (const [{ name }, to] of moved) {
+      for (const segment of [this.#segments.get(name), this.#segments.get(to)]) if (segment) await this.#close(segment);
+      this.#segments.delete(name);
+    }
+    for (const [{ place, past }, to] of moved) {
+      const segment = this.#add(to, undefined);
+      segment.past = past;
+      await this.room();
+      this.#deliver(segment, Buffer.alloc(0), place!);
+    }
+    await Promise.all(this.outstanding);
+    if (this.#rejected !== undefined) return;
+    for (const [{ name }] of moved) if (!this.#segments.has(name)) this.options.forget(name);
   }
 
   async #head(name: string, length: number): Promise<Buffer | undefined> {
@@ -207,7 +225,7 @@ export class Segments extends Input<SegmentsOptions> {
   /** The very first look: what is there was written before anybody asked for it. */
   async #begin(found: Map<string, BigIntStats>): Promise<void> {
     for (const [name, stats] of found) {
-      const segment = this.#segments.get(name) ?? this.#add(name, undefined);
+      const segment = this.#segments.get(name)!;
       segment.past = Number(stats.size);
       if (this.options.from !== 'end' || segment.past === 0) continue;
       const head = await this.#head(name, Math.min(segment.past, HEAD));
@@ -386,7 +404,7 @@ export class Segments extends Input<SegmentsOptions> {
     if (!segment.place || segment.place.at + (this.options.keep ?? KEEP) <= Date.now()) await this.#forget(segment);
   }
 
-  /** Its place goes when all that was delivered is committed, that of its new name for one. */
+  /** Its place goes after all that was delivered is committed. */
   async #forget(segment: Segment): Promise<void> {
     await Promise.all(this.outstanding);
     if (this.#rejected !== undefined) return;

@@ -12,7 +12,7 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { certificate } from './certificate.ts';
-import { type Exporter, folder, startExporter } from './exporter.ts';
+import { type Exporter, eventually, folder, startExporter } from './exporter.ts';
 
 const HOST = 'sns.eu-west-1.amazonaws.com';
 const TOPIC = 'arn:aws:sns:eu-west-1:123456789012:mail';
@@ -108,6 +108,14 @@ const subscription = () =>
 const post = ({ exporter }: Amazon, body: string) =>
   exporter.post('/hooks/ses', body, { 'content-type': 'text/plain; charset=UTF-8' });
 
+/** Once a forgery is refused, and not put off, the certificate is there: on a busy machine its fetching may take several tries. */
+async function acquainted(sns: Amazon): Promise<void> {
+  const forged = subscription().replace('"Message":"m"', '"Message":"n"');
+  await eventually('the certificate', async () => (await post(sns, forged)).status === 401);
+  assert.ok(sns.asked.length > 0 && sns.asked.every((url) => url === CERTIFICATE));
+  sns.asked.length = 0;
+}
+
 test('while the certificate cannot be fetched SNS is asked to come back, and then the event counts once', async (t) => {
   const sns = await amazon(t);
   const { exporter, state, asked } = sns;
@@ -116,38 +124,42 @@ test('while the certificate cannot be fetched SNS is asked to come back, and the
   const refused = await post(sns, body);
   assert.equal(refused.status, 503);
   assert.ok(refused.headers.get('retry-after'));
-  assert.equal(await exporter.metric('email_delivered_total', { source: 'ses' }), undefined);
-  state.reachable = true;
-  for (let i = 0; i < 2; i++) assert.equal((await post(sns, body)).status, 200);
-  assert.deepEqual(asked, [CERTIFICATE]);
-  const results = (result: string) =>
-    exporter.metric('deliverability_exporter_events_total', { source: 'ses', result });
-  assert.equal(await results('counted'), 1);
-  assert.equal(await results('duplicate'), 1);
   const outcome = (outcome: string) =>
     exporter.metric('deliverability_exporter_posts_total', { source: 'ses', outcome });
   assert.equal(await outcome('backpressure'), 1);
+  const results = (result: string) =>
+    exporter.metric('deliverability_exporter_events_total', { source: 'ses', result });
+  assert.equal(await results('counted'), 0);
+  state.reachable = true;
+  await acquainted(sns);
+  for (let i = 0; i < 2; i++) assert.equal((await post(sns, body)).status, 200);
+  assert.deepEqual(asked, [], 'one certificate will do');
+  assert.equal(await results('counted'), 1);
+  assert.equal(await results('duplicate'), 1);
   assert.equal(await outcome('accepted'), 2);
 });
 
-test('a forged message is refused, and nothing about its subscription is asked', async (t) => {
+test('a forged subscription is refused, and nothing is asked for it', async (t) => {
   const sns = await amazon(t);
+  await acquainted(sns);
   const forged = subscription().replace('"Message":"m"', '"Message":"n"');
   assert.equal((await post(sns, forged)).status, 401);
-  assert.deepEqual(sns.asked, [CERTIFICATE]);
+  assert.deepEqual(sns.asked, []);
 });
 
 test('a subscription is confirmed before it is answered', async (t) => {
   const sns = await amazon(t);
+  await acquainted(sns);
   assert.equal((await post(sns, subscription())).status, 200);
-  assert.deepEqual(sns.asked, [CERTIFICATE, SUBSCRIBE]);
+  assert.deepEqual(sns.asked, [SUBSCRIBE]);
 });
 
 test('a subscription that cannot be confirmed is asked for again', { todo: 'answered 500 as yet' }, async (t) => {
   const sns = await amazon(t);
+  await acquainted(sns);
   sns.state.confirmation = 500;
   assert.equal((await post(sns, subscription())).status, 503);
-  assert.deepEqual(sns.asked, [CERTIFICATE, SUBSCRIBE]);
+  assert.deepEqual(sns.asked, [SUBSCRIBE]);
   sns.state.confirmation = 200;
   assert.equal((await post(sns, subscription())).status, 200);
 });

@@ -267,6 +267,28 @@ for (const plain of [false, true])
       ledger.holds(one);
     });
 
+    test('renamed in a row, the first name taken again, while it is read and while nobody reads', async () => {
+      const segments: Segment[] = [];
+      const ledger = new Ledger();
+      ledger.start();
+      for (let i = 0; i < 8; i++) {
+        if (i % 3 === 2) await ledger.kill();
+        for (let n = segments.length - 1; n >= 0; n--) {
+          const from = segments[n]!.path;
+          segments[n]!.name = `log.${segments.length - n}`;
+          fs.renameSync(from, segments[n]!.path);
+        }
+        const one = new Segment('log', plain);
+        segments.push(one);
+        await one.write(lines(20 + i));
+        if (i % 3 === 2) ledger.start();
+        await ledger.settle(segments.reduce((sum, each) => sum + each.lines.length, 0));
+      }
+      await ledger.stop();
+      ledger.holds(...segments);
+      assert.equal(ledger.places.size, 9);
+    });
+
     test('a name, and an inode, that come again are no segment that was read', async () => {
       const first = new Segment('a', plain);
       await first.write(lines(30));

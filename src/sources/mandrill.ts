@@ -98,7 +98,8 @@ const docs: SourceDocs = {
     'Add a webhook with the address `https://HOST/hooks/NAME`. Put its key into a file, name that under `keys`, and write the address exactly as you entered it under `url`: it is part of what is signed.',
   authentication:
     '`X-Mandrill-Signature`: HMAC-SHA1 over the address and the form. The post that tests a new address is signed with a key everybody knows, and holds no events. No time is signed: a post that is played again counts nothing.',
-  answers: 'Mandrill asks with HEAD before it shows the key, and gets 200. How long it retries what is not answered 200 it does not say.',
+  answers:
+    'Mandrill asks with HEAD before it shows the key, and gets 200. How long it retries what is not answered 200 it does not say.',
 };
 
 export default {
