@@ -8,13 +8,21 @@ import { type TargetSettings, targetOf } from './targets.ts';
 
 /** Beneath it nothing changes and others' servers are asked for nothing, ms. */
 const LEAST = 60_000;
+/** Questions a day. */
+const LEAST_A_DAY = 50;
 
 const domain = z.string().refine((text) => targetOf(text)?.kind === 'domain', 'must be a domain name');
 const selector = z.string().regex(/^[a-z0-9._-]{1,63}$/i, 'must be a DKIM selector: letters, digits, . _ -');
 const server = z
   .string()
-  .refine((text) => isIP(text) > 0 || /^(?:\[[0-9a-f:.]+\]|[0-9.]+):\d{1,5}$/i.test(text), 'must be ADDRESS or ADDRESS:PORT')
+  .refine(isServer, 'must be ADDRESS or ADDRESS:PORT, such as 127.0.0.1, ::1, 127.0.0.1:5353 or [::1]:5353')
   .transform((text) => (isIP(text) === 6 ? `[${text}]:53` : isIP(text) === 4 ? `${text}:53` : text));
+
+function isServer(text: string): boolean {
+  if (isIP(text) > 0) return true;
+  const [, v6 = '', v4 = '', port] = /^(?:\[(.+)\]|([0-9.]+)):(\d{1,5})$/.exec(text) ?? [];
+  return (isIP(v6) === 6 || isIP(v4) === 4) && Number(port) > 0 && Number(port) < 65_536;
+}
 
 export const resolverSchema = z.strictObject({
   servers: z
@@ -62,7 +70,7 @@ export const checksSchema = (duration: () => z.ZodType<number>) =>
       .default(3600_000)
       .describe('How often the DNS of a target is checked, default 1h'),
     ips: z
-      .array(z.string().refine((ip) => isIP(ip) > 0, 'must be an IP address'))
+      .array(z.string().refine((text) => targetOf(text)?.kind === 'ip', 'must be an IP address'))
       .default([])
       .describe('Sending addresses to check, beside those seen in events'),
     domains: z
@@ -109,14 +117,17 @@ export function checksSettings(
 ): ChecksSettings {
   const { blocklists, domains, ips, selectors } = written;
   for (const [i, name] of written.skip.entries())
-    if (!checkNames.includes(name)) tell(['skip', i], `there is no check ${JSON.stringify(name)}; known: ${checkNames.join(', ')}`);
+    if (name === 'blocklist') tell(['skip', i], 'lists are left out with `blocklists: { enabled: false }`');
+    else if (!checkNames.includes(name)) tell(['skip', i], `there is no check ${JSON.stringify(name)}; known: ${checkNames.join(', ')}`);
   for (const key of [['interval'], ['blocklists', 'interval']] as const) {
     const value = key.length === 1 ? written.interval : blocklists.interval;
     if (value !== undefined && value < LEAST) tell([...key], 'must be 1m or more: the answers are kept that long on the way anyway');
   }
   const pools = new Set([...BLOCKLISTS.values()].flatMap((list) => ('retired' in list ? [] : [list.quota.pool])));
-  for (const pool of Object.keys(blocklists.per_day))
-    if (!pools.has(pool)) tell(['blocklists', 'per_day', pool], `there is no pool of this name; known: ${[...pools].sort().join(', ')}`);
+  for (const [pool, perDay] of Object.entries(blocklists.per_day))
+    if (perDay < LEAST_A_DAY)
+      tell(['blocklists', 'per_day', pool], `must be ${LEAST_A_DAY} or more: the test entries of a list take some`);
+    else if (!pools.has(pool)) tell(['blocklists', 'per_day', pool], `there is no pool of this name; known: ${[...pools].sort().join(', ')}`);
   const keys = Object.fromEntries(Object.entries(blocklists.keys).filter(([, value]) => value)) as Record<string, string>;
   const { chosen, left } = blocklists.enabled
     ? choose({ names: blocklists.lists, keys, registered })

@@ -132,10 +132,14 @@ export class RunningFeed {
       // Counted: what waits for the commit must not keep the events alive, or every young collection copies them.
       parsed.events = [];
       await recorded;
-      await parsed.after?.();
     } catch (error) {
       if (error instanceof Busy) return { outcome: 'backpressure', message: 'not taken, come back later' };
       throw error;
+    }
+    try {
+      await parsed.after?.();
+    } catch {
+      return { outcome: 'backpressure', message: 'not done yet, come back later' };
     }
     return { outcome: 'accepted', message: '', parsed };
   }

@@ -8,6 +8,7 @@ import { Server as TlsServer } from 'node:tls';
 import { parseArgs } from 'node:util';
 import { type Logger, pino } from 'pino';
 import { type Ask, Unanswered } from './check.ts';
+import { checkNow } from './check-command.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { Intake } from './intake.ts';
 import { Refused } from './journal.ts';
@@ -72,7 +73,7 @@ function help(): string {
     ([name, { default: value, what }]) =>
       `  --${name}${value === '' || typeof value === 'boolean' ? '' : `=${value}`}\n        ${what}`,
   );
-  return `deliverability-exporter [flags]\n\n${lines.join('\n')}\n\ndeliverability-exporter replay --help\n        What a saved payload or log would count, without a server\n`;
+  return `deliverability-exporter [flags]\n\n${lines.join('\n')}\n\ndeliverability-exporter replay --help\n        What a saved payload or log would count, without a server\n\ndeliverability-exporter check --help\n        What blocklists and the DNS say of addresses and domains now, without a server\n`;
 }
 
 function logger(flags: Flags): Logger {
@@ -100,7 +101,9 @@ function asText(line: string): string {
 }
 
 async function main(): Promise<void> {
-  if (process.argv[2] === 'replay') return replayed(process.argv.slice(3));
+  const [, , command, ...args] = process.argv;
+  if (command === 'replay') return ended(replay(args, (text) => void process.stdout.write(text)));
+  if (command === 'check') return ended(checkNow(args, process.stdout, process.stderr));
   const flags = readFlags(process.argv.slice(2));
   if (flags.help) return void process.stdout.write(help());
   if (flags.version)
@@ -116,10 +119,10 @@ async function main(): Promise<void> {
   await exporter.start();
 }
 
-async function replayed(args: string[]): Promise<void> {
+async function ended(code: Promise<number>): Promise<void> {
   // Whoever reads may have read enough, as `head` does.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-  process.exitCode = await replay(args, (text) => void process.stdout.write(text));
+  process.exitCode = await code;
 }
 
 /** The resolver and those who ask it: as long as the configuration wants them. */

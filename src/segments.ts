@@ -170,8 +170,11 @@ export class Segments extends Input<SegmentsOptions> {
       if (codeOf(error) !== 'ENOENT') throw error;
       this.report(inWords(error, this.options.path));
     }
-    for (const name of entries.filter((entry) => this.#wanted.test(entry) && !FOREIGN.test(entry)).sort()) {
-      const known = this.#segments.get(name)?.finished;
+    const names = entries.filter((entry) => this.#wanted.test(entry) && !FOREIGN.test(entry)).sort();
+    // a new name may be one that another segment gave up
+    const renamed = names.some((name) => !this.#segments.has(name));
+    for (const name of names) {
+      const known = renamed ? undefined : this.#segments.get(name)?.finished;
       const stats = known ?? (await stat(join(this.#folder, name), { bigint: true }).catch(() => undefined));
       if (stats?.isFile()) found.set(name, stats);
     }

@@ -5,6 +5,7 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import type { Logger } from 'pino';
 import { parseAlerts } from './alert.ts';
 import { readBody } from './body.ts';
+import { checksRoute } from './checks-route.ts';
 import type { Config } from './config.ts';
 import { CONTENT_TYPE, Exposition, negotiate, openMetrics } from './exposition.ts';
 import { type Intake, permitted, type RunningFeed } from './intake.ts';
@@ -136,6 +137,7 @@ export function createServer(parts: Parts): Express {
         .send(`the configuration in force stays:\n${(error as Error).message}\n`);
     }
   });
+  app.use('/checks', checksRoute(parts));
   app.get('/', (_request, response) => void response.type('html').send(landingPage(parts)));
   app.use(
     (_request, response) => void response.status(404).type('text').send('nothing here; GET / tells what there is\n'),

@@ -55,8 +55,9 @@ export class Clock {
     return wall - Math.floor(at / 1000) * 1000;
   }
 
-  /** `wall` is what Date.UTC makes of the reading. Of the two readings of an autumn night the one nearer to `now` is meant. */
+  /** `wall` is what Date.UTC makes of the reading. Of the two readings of an autumn night the one nearer to `now` is meant. NaN stays NaN. */
   at(wall: number, now: number): number {
+    if (Number.isNaN(wall)) return wall;
     const before = this.#offset(wall - DAY);
     const after = this.#offset(wall + DAY);
     if (before === after) return wall - before;

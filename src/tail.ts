@@ -387,9 +387,14 @@ class Follower extends Input {
     if (!stats) {
       this.#fromEnd = false; // whatever it holds when it appears came after the start
       this.report(`${path}: does not exist yet; waiting for it`);
+      this.#seen ??= new Set((await this.#family()).map((one) => idOf(one.stats)));
       return;
     }
-    if (!(await this.#begin({ path, stats }, 0, '', await this.#family()))) return;
+    const family = await this.#family();
+    // it may have appeared and been rotated since
+    const isNew = (one: Member): boolean =>
+      this.#seen?.has(idOf(one.stats)) === false && !isGzip(one.path) && one.stats.size > 0n;
+    if (!(await this.#begin(family.find(isNew) ?? { path, stats }, 0, '', family))) return;
     const current = this.#current!;
     if (this.#fromEnd) {
       const size = Number(current.stats.size);

@@ -1,8 +1,9 @@
 /** Addresses and domains of the configuration, and those that sent mail in the last day, become the targets of checks. */
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { parse } from 'tldts';
 import type { Target } from './check.ts';
-import { type SeriesStore, OTHER } from './series.ts';
+import { OTHER, type SeriesStore } from './series.ts';
 
 export interface TargetSettings {
   ips: readonly string[];
@@ -10,15 +11,17 @@ export interface TargetSettings {
   /** DKIM selectors to look for where a domain names none of its own. */
   selectors: readonly string[];
   fromEvents: boolean;
-  /** Targets in all; those of the configuration come first, then those that sent last. */
+  /** Targets in all; those of the configuration come first, then those that are targets already, then those that sent last. */
   most: number;
 }
 
 /** Mail seen within this long makes its sender a target, ms (R6). */
 const RECENT = 24 * 3600_000;
+/** Between two notes of the same sender, ms, so that the file is left alone: what is kept may be so much too old. */
+const TOLD = 3600_000;
 const KEY = 'sent:';
 
-/** Nobody outside can list what is not routed: RFC 1918, 6598, 3927, 4193, loopback. */
+/** Nobody outside can list what is not routed: RFC 1918, 6598, 3927, 4193, loopback; nor what nobody sends from: RFC 5771, 1112, 4291. */
 const inner = new BlockList();
 for (const [net, bits, family] of [
   ['10.0.0.0', 8, 'ipv4'],
@@ -28,8 +31,10 @@ for (const [net, bits, family] of [
   ['169.254.0.0', 16, 'ipv4'],
   ['127.0.0.0', 8, 'ipv4'],
   ['0.0.0.0', 8, 'ipv4'],
+  ['224.0.0.0', 3, 'ipv4'],
   ['fc00::', 7, 'ipv6'],
   ['fe80::', 10, 'ipv6'],
+  ['ff00::', 8, 'ipv6'],
   ['::', 127, 'ipv6'],
 ] as const)
   inner.addSubnet(net, bits, family);
@@ -43,14 +48,26 @@ export function targetOf(text: string, selectors: readonly string[] = []): Targe
   return { kind: 'domain', name, selectors };
 }
 
-/** As the URL parser writes it: shortened, lower case. */
+/** As the URL parser writes it: shortened, lower case; ::ffff:192.0.2.1 is 192.0.2.1, which many write in both ways. */
 function canonical(address: string): string {
-  return isIP(address) === 6 ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
+  if (isIP(address) === 4) return address;
+  const name = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(name) ?? [];
+  if (high === undefined || low === undefined) return name;
+  return [high, low]
+    .map((group) => Number.parseInt(group, 16))
+    .flatMap((group) => [group >> 8, group & 255])
+    .join('.');
 }
 
-export function isPublic(target: Target): boolean {
-  if (target.kind === 'domain') return true;
-  return !inner.check(target.name, isIP(target.name) === 6 ? 'ipv6' : 'ipv4');
+/** In the Public Suffix List, and yet nothing that mail comes from: RFC 7686, RFC 3172. */
+const NO_MAIL = /\.(?:onion|arpa)$/;
+
+/** Whether somebody outside could know something of it: a routed address, or a domain that was registered (no host.local). */
+export function isPublic({ kind, name }: Target): boolean {
+  if (kind === 'ip') return !inner.check(name, isIP(name) === 6 ? 'ipv6' : 'ipv4');
+  const { isIcann, isPrivate, domain } = parse(name, { allowPrivateDomains: true, validateHostname: false });
+  return (isIcann === true || isPrivate === true) && domain !== null && !NO_MAIL.test(name);
 }
 
 /** Remembers, over restarts, who sent mail lately. */
@@ -62,23 +79,21 @@ export class Senders {
     for (const [key, at] of kept) if (key.startsWith(KEY)) this.last.set(key.slice(KEY.length), Number(at));
   }
 
-  /** Looks at what was counted; returns what is to be kept, told hourly for each so that the file is left alone between. */
+  /** Looks at what was counted; returns what is to be kept. */
   look(series: Pick<SeriesStore, 'resources'>, now: number): Map<string, string | null> {
     const changed = new Map<string, string | null>();
     for (const { values, active } of series.resources()) {
-      if (active === 0) continue;
+      // What is older is forgotten below, and was.
+      if (active < now - RECENT) continue;
       for (const name of [values[1]!, values[2]!]) {
         if (name === 'unknown' || name === OTHER) continue;
-        const before = this.last.get(name) ?? 0;
-        if (active <= before) continue;
-        if (active - before < 3600_000) continue;
+        if (active - (this.last.get(name) ?? 0) < TOLD) continue;
         this.last.set(name, active);
         changed.set(KEY + name, String(active));
       }
     }
     for (const [name, at] of this.last)
-      // An hour more, for what is told hourly.
-      if (at < now - RECENT - 3600_000) {
+      if (at < now - RECENT - TOLD) {
         this.last.delete(name);
         changed.set(KEY + name, null);
       }
@@ -91,18 +106,26 @@ export class Senders {
   }
 }
 
-/** By name, at most `most`. */
-export function chooseTargets({ ips, domains, selectors, fromEvents, most }: TargetSettings, senders: Senders): Map<string, Target> {
+/**
+ * By name, at most `most`. `before`: those that were chosen the last time. They keep their place as long as they send, so that
+ * nobody is forgotten, asked about anew and forgotten again as others send.
+ */
+export function chooseTargets(
+  { ips, domains, selectors, fromEvents, most }: TargetSettings,
+  senders: Senders,
+  before: ReadonlySet<string>,
+): Map<string, Target> {
   const targets = new Map<string, Target>();
   const add = (target: Target | undefined): void => {
     if (target && targets.size < most && !targets.has(target.name)) targets.set(target.name, target);
   };
   for (const { name, selectors: own } of domains) add(targetOf(name, own.length > 0 ? own : selectors));
   for (const ip of ips) add(targetOf(ip));
-  if (fromEvents)
-    for (const name of senders.names()) {
-      const target = targetOf(name, selectors);
-      if (target && isPublic(target)) add(target);
-    }
+  if (!fromEvents) return targets;
+  const sending = senders
+    .names()
+    .map((name) => targetOf(name, selectors))
+    .filter((target) => target !== undefined && isPublic(target));
+  for (const old of [true, false]) for (const target of sending) if (before.has(target!.name) === old) add(target);
   return targets;
 }

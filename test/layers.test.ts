@@ -39,7 +39,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   blocklists: ['blocklist'],
 };
 /** Only these know of a folder's files by name; main knows everything. */
-const KNOWERS: Record<string, readonly string[]> = { sources: ['server'], 'reply-rules': ['reply'] };
+const KNOWERS: Record<string, readonly string[]> = {
+  sources: ['server'],
+  'reply-rules': ['reply'],
+  checks: ['watch', 'check-command', 'checks-route'],
+};
 
 interface File {
   path: string;

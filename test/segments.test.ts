@@ -281,6 +281,7 @@ for (const plain of [false, true])
         const one = new Segment('log', plain);
         segments.push(one);
         await one.write(lines(20 + i));
+        if (i % 2 === 0) await one.finish();
         if (i % 3 === 2) ledger.start();
         await ledger.settle(segments.reduce((sum, each) => sum + each.lines.length, 0));
       }

@@ -752,6 +752,51 @@ describe('beginning, learning, waiting', () => {
     assert.deepEqual(reports, [`${log.file}: what was read cannot be stored, trying again: Error: the disk is full`]);
   });
 
+  test('a file that appears and is rotated before it is looked at', async () => {
+    const old = new Log('mail.log.1');
+    old.write(2);
+    old.close();
+    const ledger = new Ledger(path.join(folder, 'mail.log'), { interval: 100 });
+    ledger.start();
+    for (let i = 0; ledger.reports.length === 0 && i < 500; i++) await pause(INTERVAL);
+    await pause(30);
+    const log = new Log();
+    log.write(3);
+    log.rename();
+    log.reopen();
+    log.write(2);
+    await ledger.settle(5);
+    await ledger.stop();
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+  });
+
+  test('rotated while the folder, a large one, is looked through', async () => {
+    for (let i = 0; i < 400; i++) {
+      const old = path.join(folder, `mail.log.${i + 10_000}`);
+      fs.writeFileSync(old, `old ${i}\n`);
+      fs.utimesSync(old, 1e9 + i, 1e9 + i);
+    }
+    const log = new Log();
+    const ledger = new Ledger(log.file);
+    log.write();
+    ledger.start();
+    await ledger.settle(1);
+    for (let round = 0; round < 12; round++) {
+      // the first makes it look, the second comes while it does
+      for (let rotation = 0; rotation < 2; rotation++) {
+        log.rename();
+        log.reopen();
+        log.write(3);
+        await pause(4 + 3 * round);
+      }
+      await ledger.settle(log.written.length);
+    }
+    await ledger.stop();
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+  });
+
   test('what cannot be read is said once, in words, and tried again', async () => {
     const file = path.join(folder, 'mail.log');
     fs.mkdirSync(file);

@@ -665,7 +665,7 @@ export function weeks(seed: number, shard: number, count: number, days: number, 
     seed: seed * 1000 + shard,
     senders: all,
     happenings,
-    stretches: [{ from: 0, to: days * DAY, step: MINUTE }],
+    stretches: [{ from: 0, to: days * DAY, step }],
   };
 }
 

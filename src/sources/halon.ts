@@ -9,7 +9,7 @@ import { z } from 'zod';
 import type { Bounced, MailEvent } from '../event.ts';
 import { diagnosticOf, type Fields, fields, hostOf, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 type Outcome = 'delivered' | 'deferred' | 'bounced' | 'suppressed';
@@ -77,8 +77,24 @@ const READERS: Record<string, (item: Fields, parsed: Parsed, config: Config) => 
   arf: complaint,
 };
 
+const docs: SourceDocs = {
+  fields: {
+    identity: "the event's own id, else transaction, queue and attempt (postmastery); transaction, queue, retry and moment (emailconsul)",
+    sending_domain: 'the From header where it is there, else the envelope sender',
+    sending_ip: 'the local end of the connection, or its public address by `public_ips`',
+    recipient_domain: 'the recipient',
+    campaign: 'the job id',
+    reply: 'code, enhanced code and reason of the result, else the error message',
+    seconds: 'from the arrival of the message to the attempt',
+  },
+  pointing: 'Let the http-bulk plugin post JSON arrays or NDJSON to `https://HOST/hooks/NAME`, in the shape of the HSL modules postmastery or emailconsul.',
+  authentication: 'Halon signs nothing. Give the plugin a header or credentials, and set the same under `auth`.',
+  answers: 'The plugin keeps what is not answered 200 in its queue and posts it again. An event that comes twice counts once.',
+};
+
 export default {
   summary: 'Halon by its http-bulk plugin, in the shape of the HSL modules postmastery or emailconsul',
+  docs,
   transport: 'webhook',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'unsubscribed'],

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { BounceClass, MailEvent, ReplyReason } from '../event.ts';
 import { type Fields, fields, hostOf, ipOf, nameOf, own, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { nothing, type Parsed, type SourceType } from '../source.ts';
+import { nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 const WORDS: Record<string, 'accepted' | 'delivered' | 'deferred' | 'bounced'> = {
@@ -53,8 +53,24 @@ const config = z.strictObject({
 
 type Config = z.infer<typeof config>;
 
+const docs: SourceDocs = {
+  fields: {
+    identity: "the plugin's own id: the transaction, the file in the queue, the hook and the number of the recipient",
+    sending_domain: 'the From header, else the envelope sender',
+    sending_ip: 'the local end of the connection, or its public address by `public_ips`',
+    recipient_domain: 'the recipient of the hook',
+    campaign: 'what the plugin is configured to read it from',
+    reply: "what the remote said; of Haraka's own sentences the status they stand for",
+    seconds: 'from the moment the message was queued to that of its delivery',
+  },
+  pointing: 'Install the plugin of `plugins/haraka` and let it post to `https://HOST/hooks/NAME`.',
+  authentication: 'The plugin sends a bearer token: set the same one under `auth.bearer`.',
+  answers: 'The plugin keeps what is not answered 200 and posts it again. An event that comes twice counts once.',
+};
+
 export default {
   summary: 'Haraka by the plugin in plugins/haraka',
+  docs,
   transport: 'webhook',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced'],
