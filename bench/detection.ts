@@ -10,9 +10,9 @@ import type { Found, Order, Outcome } from './detection/shard.ts';
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
-    shards: { type: 'string', default: '4' },
-    senders: { type: 'string', default: '28' },
-    days: { type: 'string', default: '24' },
+    shards: { type: 'string', default: '2' },
+    senders: { type: 'string', default: '60' },
+    days: { type: 'string', default: '20' },
     step: { type: 'string', default: '60' },
     first: { type: 'string', default: '0' },
     only: { type: 'string', default: '' },
@@ -44,7 +44,7 @@ function shard(order: Order): Promise<Outcome> {
 
 const common = { seed, days, step: Number(values.step), next: values.next, keep: values.keep ? 'yes' : '' };
 const orders: Order[] = [
-  ...Array.from({ length: 2 }, (_, i): Order => ({ ...common, kind: 'minutes', shard: i, senders: 24 })),
+  { ...common, kind: 'minutes', shard: 0, senders: 48 } satisfies Order,
   ...Array.from(
     { length: shards },
     (_, i): Order => ({ ...common, kind: 'weeks', shard: Number(values.first) + i, senders: count }),
@@ -98,8 +98,8 @@ const quietDays = outcomes.reduce((n, o) => n + o.quietDays, 0);
 const noisyDays = outcomes.reduce((n, o) => n + o.noisyDays, 0);
 const right = outcomes.flatMap(({ alerts }) => Object.values(alerts)).reduce((n, a) => n + a.right, 0);
 const raised = outcomes.flatMap(({ alerts }) => Object.values(alerts)).reduce((n, a) => n + a.all, 0);
-const critical = delays(all.filter((one) => one.quick && one.critical));
-const quickMissed = all.some((one) => one.quick && one.critical && one.after === undefined);
+const critical = all.filter((one) => one.quick && one.critical).map(({ heard }) => heard);
+const quickMissed = critical.includes(undefined);
 console.log(
   `false alerts per domain and week: ${((cries.size / quietDays) * 7).toFixed(4)}; worst detection ${Math.max(...delays(all))} s`,
 );
@@ -117,6 +117,6 @@ console.log(
       quiet_ratio: share(quietDays - noisyDays, quietDays),
       detection_median_s: quantile(delays(all), 0.5),
     },
-    critical_worst_s: quickMissed ? null : Math.max(...critical),
+    critical_worst_s: quickMissed ? null : Math.max(...critical.map(Number)),
   }),
 );

@@ -14,11 +14,11 @@ import { parseArgs } from 'node:util';
 import type { MailEvent } from '../src/event.ts';
 import { providerOf } from '../src/mailbox-provider.ts';
 import {
+  CHECK_GAUGES,
   COUNTERS,
   campaignVariant,
   durationVariant,
   eventFamilies,
-  CHECK_GAUGES,
   GAUGES,
   MEASUREMENTS,
   resourceVariant,
@@ -176,7 +176,11 @@ class History {
     for (const m of this.measured) {
       const { type: measurement, sending_domain = '', sending_ip = '', campaign = 'unknown' } = m;
       if (measurement === 'reputation_score') {
-        line(CHECK_GAUGES.reputation.name, text({ service: m.service!, target: sending_ip || sending_domain }), m.value);
+        line(
+          CHECK_GAUGES.reputation.name,
+          text({ service: m.service!, target: sending_ip || sending_domain }),
+          m.value,
+        );
         continue;
       }
       const domain = sending_domain || 'unknown';
@@ -240,7 +244,12 @@ function text(labels: Record<string, string>): string {
 
 /** OpenMetrics names a counter's family without the `_total` of its samples. */
 function types(): string {
-  const gauges = [...Object.values(MEASUREMENTS), ...Object.values(CHECK_GAUGES), ...Object.values(GAUGES), { name: 'up' }];
+  const gauges = [
+    ...Object.values(MEASUREMENTS),
+    ...Object.values(CHECK_GAUGES),
+    ...Object.values(GAUGES),
+    { name: 'up' },
+  ];
   const lines = [
     ...eventFamilies.map(({ name, type }) => [name, type] as const),
     ...gauges.map(({ name }) => [name, 'gauge'] as const),

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { parseArgs, styleText } from 'node:util';
-import type { ChosenList } from './blocklist.ts';
+import { BLOCKLISTS, type ChosenList } from './blocklist.ts';
 import { type Check, type Target, Unanswered, type World } from './check.ts';
 import blocklistCheck, { concerned } from './checks/blocklist.ts';
 import { type ChecksSettings, resolverSchema } from './checks-config.ts';
@@ -26,24 +26,28 @@ import { Resolver } from './resolver.ts';
 import { probe, type ZoneHealth } from './zone-health.ts';
 
 export const HELP = `deliverability-exporter check [flags] TARGET…
-  Asks now what blocklists, reputation services and the DNS say of IP addresses and domains that mail is sent from, and
-  what to do about it. Needs no server and keeps nothing. Lists refuse public resolvers: ask one of your own.
+  Asks now what blocklists, reputation services and the DNS say of IP addresses
+  and domains that mail is sent from, and says what to do about it. Needs no
+  server and keeps nothing. Lists refuse public resolvers: ask one of your own.
 
   --config.file=FILE
-        Configuration, for its resolver, lists, keys and DKIM selectors; default deliverability-exporter.yml where it
-        exists and is good
+        Configuration, for its resolver, lists, keys and DKIM selectors; default
+        deliverability-exporter.yml where it exists and is good
   --resolver=ADDRESS:PORT
-        Name server to ask; may be repeated, they are asked in this order; default: the configuration's, else the system's
+        Name server to ask; may be repeated, they are asked in this order;
+        default: the configuration's, else the system's
   --selector=NAME
         DKIM selector to look for; may be repeated; default: the configuration's
   --only=CHECK
-        Only this check; may be repeated: CHECKS
+        Only this check; may be repeated:
+        CHECKS
   --json
         One line of JSON a reading, and nothing else
   --help
         Print this and end
 
-  Ends with 0 when all is well, 1 when something is listed or failed, 2 when something could not be found out.
+  Ends with 0 when all is well, 1 when something is listed or failed, 2 when
+  something could not be found out.
 `;
 
 const DEFAULT_CONFIG = 'deliverability-exporter.yml';
@@ -87,7 +91,7 @@ export async function checkNow(args: string[], out: Terminal, err: Terminal): Pr
     const checks = await everyCheck();
     const options = readOptions(args, checks);
     if (options === undefined) {
-      out.write(HELP.replace('CHECKS', [...checks.keys()].join(', ')));
+      out.write(HELP.replace('CHECKS', wrapped([...checks.keys()].join(', '), 72).join('\n        ')));
       return EXIT.good;
     }
     const { resolver, checks: settings } = await configured(options, err);
@@ -341,12 +345,18 @@ function table(all: readonly Told[], paper: Paper): string {
   return `${text}${summary(all)}\n`;
 }
 
+/** Lists that wake somebody stand before those that are merely shown, and what is no list before either. */
+function weight({ what }: Told): number {
+  const list = BLOCKLISTS.get(what);
+  return list === undefined || 'retired' in list ? -1 : ['page', 'ticket', 'info'].indexOf(list.tier);
+}
+
 /** The gravest first; lists that have nothing of the kind on one line. */
 function together(told: readonly Told[]): Told[] {
   const [unsupported, rest] = [true, false].map((is) =>
     told.filter(({ verdict }) => (verdict === 'unsupported') === is),
   ) as [Told[], Told[]];
-  const rows = rest.toSorted((a, b) => GRADES[a.grade].rank - GRADES[b.grade].rank);
+  const rows = rest.toSorted((a, b) => GRADES[a.grade].rank - GRADES[b.grade].rank || weight(a) - weight(b));
   const [one] = unsupported;
   if (one)
     rows.push({
@@ -372,4 +382,17 @@ function summary(all: readonly Told[]): string {
       .map(([word, n]) => `${n} ${word}`)
       .join(', ') || 'nothing to tell',
   );
+}
+
+/** A word that is longer than a line, such as an address, is left whole to be copied. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }

@@ -1,9 +1,9 @@
 /** What is known of each target becomes samples of the families of CHECK_GAUGES, as long as it is not too old to be true. */
 import { isIP } from 'node:net';
-import { type Blocklist, BLOCKLISTS, ZONE_STATES } from './blocklist.ts';
+import { BLOCKLISTS, type Blocklist, ZONE_STATES } from './blocklist.ts';
 import { meaningsOf } from './blocklist-verdict.ts';
 import type { CheckState, CheckStates, ListState } from './check-states.ts';
-import { CHECK_GAUGES } from './metrics.ts';
+import type { CHECK_GAUGES } from './metrics.ts';
 
 /** One sample: values of the family's labels in order, and the number. */
 export type Sample = readonly [labels: readonly string[], value: number];
@@ -16,6 +16,8 @@ export interface Ages {
   listInterval(list: string): number;
   checkInterval: number;
   now: number;
+  /** Lists that are asked. */
+  lists: Iterable<string>;
 }
 
 type Family = keyof typeof CHECK_GAUGES;
@@ -34,14 +36,18 @@ export function* checkSamples(family: Family, states: CheckStates, ages: Ages): 
       for (const state of states.lists.values()) if (known(state, ages) && isListed(state)) yield* listings(state);
       return;
     case 'definite':
-      for (const { list, target, definite } of states.lists.values()) yield [[list, target], (definite?.at ?? 0) / 1000];
+      for (const { list, target, definite, verdict } of states.lists.values())
+        if (verdict !== 'unsupported') yield [[list, target], (definite?.at ?? 0) / 1000];
       return;
     case 'health':
-      for (const [list, { state }] of states.health)
+      for (const list of ages.lists) {
+        const state = states.health.get(list)?.state ?? 'unknown';
         for (const each of ZONE_STATES) yield [[list, each], Number(each === state)];
+      }
       return;
     case 'passed':
-      for (const state of recent(states, ages)) yield [[state.check, state.target], Number(state.problems.length === 0)];
+      for (const state of recent(states, ages))
+        yield [[state.check, state.target], Number(state.problems.length === 0)];
       return;
     case 'problem':
       for (const { check, target, problems } of recent(states, ages))
@@ -52,7 +58,9 @@ export function* checkSamples(family: Family, states: CheckStates, ages: Ages): 
         for (const warning of warnings) yield [[check, target, warning], 1];
       return;
     case 'checked':
-      for (const { check, target, definiteAt } of states.checks.values()) yield [[check, target], definiteAt / 1000];
+      // Where there was nothing to judge there is nothing to wait for.
+      for (const { check, target, definiteAt, unknown } of states.checks.values())
+        if (definiteAt > 0 || unknown !== '') yield [[check, target], definiteAt / 1000];
       return;
     case 'certificate':
       for (const { target, host, expires, at } of states.certificates.values())

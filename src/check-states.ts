@@ -17,14 +17,14 @@ export interface ListState {
   at: number;
   /** The last that was definite, and for a change between listed and not: confirmed. */
   definite?: { verdict: ListVerdict; codes: readonly string[]; at: number };
-  /** A definite verdict that says the contrary of `definite`, or the first listing of all: believed when it comes again. */
-  pending?: ListVerdict;
+  /** A definite verdict that says the contrary of `definite`, or the first listing of all, and since when: believed when it comes again. */
+  pending?: { listed: boolean; at: number };
 }
 
 export interface CheckState {
   check: string;
   target: string;
-  /** Of the last definite result, Unix ms; 0: there was none. */
+  /** Of the last definite result, Unix ms; 0: there was none, be it that there was nothing to judge. */
   definiteAt: number;
   problems: readonly string[];
   warnings: readonly string[];
@@ -103,15 +103,31 @@ export class CheckStates {
     this.put('check', { ...(before ?? nothing), unknown: why, at });
   }
 
-  /** Forgets what belongs to no job of `wanted` any more. */
-  keepOnly(wanted: (kind: 'list' | 'check', name: string, target: string) => boolean): void {
-    for (const { list, target } of this.lists.values()) if (!wanted('list', list, target)) this.drop('list', `${list} ${target}`);
-    for (const { check, target } of this.checks.values())
-      if (!wanted('check', check, target)) this.drop('check', `${check} ${target}`);
-    for (const { service, target } of this.scores.values())
-      if (!wanted('list', service, target)) this.drop('score', `${service} ${target}`);
-    for (const { target, host } of this.certificates.values())
-      if (!wanted('check', 'mx-certificate', target)) this.drop('certificate', `${target} ${host}`);
+  /** A check that found nothing to judge: what was known before is no longer true. */
+  nothing(check: string, target: string, at: number): void {
+    this.put('check', { check, target, problems: [], warnings: [], definiteAt: 0, unknown: '', at });
+  }
+
+  listState(list: string, target: string): ListState | undefined {
+    return this.lists.get(`${list} ${target}`);
+  }
+
+  checkState(check: string, target: string): CheckState | undefined {
+    return this.checks.get(`${check} ${target}`);
+  }
+
+  /** Targets of which something is known. */
+  targets(): Set<string> {
+    return new Set([...this.lists.values(), ...this.checks.values()].map(({ target }) => target));
+  }
+
+  /** Forgets what belongs to nothing that is wanted any more, and certificates not seen since `since` (Unix ms). */
+  keepOnly(wanted: (kind: 'list' | 'check', name: string, target: string) => boolean, since: number): void {
+    for (const [key, { list, target }] of this.lists) if (!wanted('list', list, target)) this.drop('list', key);
+    for (const [key, { check, target }] of this.checks) if (!wanted('check', check, target)) this.drop('check', key);
+    for (const [key, { service, target }] of this.scores) if (!wanted('list', service, target)) this.drop('score', key);
+    for (const [key, { target, at }] of this.certificates)
+      if (at < since || !wanted('check', 'mx-certificate', target)) this.drop('certificate', key);
   }
 
   /** Hands what changed to the ledger; what it does not take now is handed over the next time. */
@@ -135,12 +151,12 @@ export class CheckStates {
       this.put('list', state);
       return false;
     }
-    const [listed, wasListed] = [verdict === 'listed', before?.definite?.verdict === 'listed'];
-    const believed = listed === wasListed || before?.pending === verdict;
+    const listed = verdict === 'listed';
+    const believed = listed === (before?.definite?.verdict === 'listed') || before?.pending?.listed === listed;
     if (believed) {
       state.definite = { verdict, codes, at };
       delete state.pending;
-    } else state.pending = verdict;
+    } else state.pending = { listed, at };
     this.put('list', state);
     return !believed;
   }

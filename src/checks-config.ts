@@ -55,10 +55,14 @@ const blocklistsSchema = (duration: () => z.ZodType<number>) =>
     per_day: z
       .record(z.string(), z.int().positive())
       .default({})
-      .describe("Questions a day by pool, where your contract differs from what docs/blocklists.md says of the list's pool"),
+      .describe(
+        "Questions a day by pool, where your contract differs from what docs/blocklists.md says of the list's pool",
+      ),
     interval: duration()
       .optional()
-      .describe('How often a list is asked of one target, where that is longer than the list allows; default: as often as it allows'),
+      .describe(
+        'How often a list is asked of one target, where that is longer than the list allows; default: as often as it allows',
+      ),
     confirm_after: duration()
       .default(120_000)
       .describe('A change between listed and not listed counts when it is still so after this long, default 2m'),
@@ -66,9 +70,7 @@ const blocklistsSchema = (duration: () => z.ZodType<number>) =>
 
 export const checksSchema = (duration: () => z.ZodType<number>) =>
   z.strictObject({
-    interval: duration()
-      .default(3600_000)
-      .describe('How often the DNS of a target is checked, default 1h'),
+    interval: duration().default(3600_000).describe('How often the DNS of a target is checked, default 1h'),
     ips: z
       .array(z.string().refine((text) => targetOf(text)?.kind === 'ip', 'must be an IP address'))
       .default([])
@@ -118,17 +120,23 @@ export function checksSettings(
   const { blocklists, domains, ips, selectors } = written;
   for (const [i, name] of written.skip.entries())
     if (name === 'blocklist') tell(['skip', i], 'lists are left out with `blocklists: { enabled: false }`');
-    else if (!checkNames.includes(name)) tell(['skip', i], `there is no check ${JSON.stringify(name)}; known: ${checkNames.join(', ')}`);
+    else if (!checkNames.includes(name))
+      tell(['skip', i], `there is no check ${JSON.stringify(name)}; known: ${checkNames.join(', ')}`);
   for (const key of [['interval'], ['blocklists', 'interval']] as const) {
     const value = key.length === 1 ? written.interval : blocklists.interval;
-    if (value !== undefined && value < LEAST) tell([...key], 'must be 1m or more: the answers are kept that long on the way anyway');
+    if (value !== undefined && value < LEAST)
+      tell([...key], 'must be 1m or more: the answers are kept that long on the way anyway');
   }
   const pools = new Set([...BLOCKLISTS.values()].flatMap((list) => ('retired' in list ? [] : [list.quota.pool])));
   for (const [pool, perDay] of Object.entries(blocklists.per_day))
     if (perDay < LEAST_A_DAY)
       tell(['blocklists', 'per_day', pool], `must be ${LEAST_A_DAY} or more: the test entries of a list take some`);
-    else if (!pools.has(pool)) tell(['blocklists', 'per_day', pool], `there is no pool of this name; known: ${[...pools].sort().join(', ')}`);
-  const keys = Object.fromEntries(Object.entries(blocklists.keys).filter(([, value]) => value)) as Record<string, string>;
+    else if (!pools.has(pool))
+      tell(['blocklists', 'per_day', pool], `there is no pool of this name; known: ${[...pools].sort().join(', ')}`);
+  const keys = Object.fromEntries(Object.entries(blocklists.keys).filter(([, value]) => value)) as Record<
+    string,
+    string
+  >;
   const { chosen, left } = blocklists.enabled
     ? choose({ names: blocklists.lists, keys, registered })
     : { chosen: [], left: [] };

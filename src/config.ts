@@ -6,7 +6,13 @@ import { isIP } from 'node:net';
 import { basename, extname } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import { type ChecksSettings, checksSchema, checksSettings, type ResolverSettings, resolverSchema } from './checks-config.ts';
+import {
+  type ChecksSettings,
+  checksSchema,
+  checksSettings,
+  type ResolverSettings,
+  resolverSchema,
+} from './checks-config.ts';
 import { secret } from './secret.ts';
 import type { Source, SourceType } from './source.ts';
 
@@ -146,7 +152,9 @@ const top = z.strictObject({
   resolver: resolverSchema.prefault({}).describe('Name servers for checks and MX look-ups, see below'),
   checks: checks
     .optional()
-    .describe('What is looked up about our addresses and domains, see below; without this key nothing is. `{}` takes the defaults'),
+    .describe(
+      'What is looked up about our addresses and domains, see below; without this key nothing is. `{}` takes the defaults',
+    ),
   providers_by_mx: z
     .boolean()
     .default(false)
@@ -164,7 +172,15 @@ const top = z.strictObject({
 });
 
 /** For docs/configuration.md. */
-export const schemas = { top, limits, common, auth, checks, blocklists: checks.shape.blocklists, resolver: resolverSchema };
+export const schemas = {
+  top,
+  limits,
+  common,
+  auth,
+  checks,
+  blocklists: checks.shape.blocklists,
+  resolver: resolverSchema,
+};
 
 export interface ConfiguredSource {
   name: string;

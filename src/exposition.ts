@@ -75,7 +75,11 @@ export class Exposition {
   }
 }
 
-function head({ name, help, type }: { name: string; help: string; type: string }, format: Format, separate: boolean): string {
+function head(
+  { name, help, type }: { name: string; help: string; type: string },
+  format: Format,
+  separate: boolean,
+): string {
   const family = format === 'openmetrics' && type === 'counter' ? name.replace(/_total$/, '') : name;
   const blank = separate && format === 'text' ? '\n' : '';
   return `${blank}# HELP ${family} ${help.replace(/\\/g, '\\\\').replace(/\n/g, '\\n')}\n# TYPE ${family} ${type}\n`;
@@ -85,7 +89,14 @@ function counter(page: Page, prefixes: Prefixes, n: number, store: SeriesStore, 
   page.line(prefixes, n, shown ? store.committed[store.slot[series]!]! : 0);
 }
 
-function histogram(page: Page, prefixes: Prefixes, n: number, store: SeriesStore, series: number, shown: boolean): void {
+function histogram(
+  page: Page,
+  prefixes: Prefixes,
+  n: number,
+  store: SeriesStore,
+  series: number,
+  shown: boolean,
+): void {
   const buckets = prefixes.lines - 2;
   let slot = store.slot[series]!;
   let line = n * prefixes.lines;

@@ -19,12 +19,17 @@ const DAY = 24 * 3600_000;
 /** Share of a day's questions that may be asked at once: enough to look at a few targets right after the start. */
 const BURST = 0.01;
 /** Yet as many as the test entries of any list take. */
-const LEAST_BURST = 20;
+const LEAST_BURST = 30;
 /** How often the resolver puts a question that is not answered. What is refused or lost is taken for asked so often. */
 export const TRIES = 3;
 /** Of an allowance: what is planned for targets, and for the test entries of the lists. The rest is for confirmations, retries and people. */
 const PLANNED = 0.8;
 const TESTED = 0.1;
+
+const burst = (perDay: number) => Math.min(perDay, Math.max(LEAST_BURST, Math.floor(perDay * BURST)));
+
+/** What comes in over a day, so that a full bucket and a day of filling make no more than the day's allowance. */
+const evenly = (perDay: number) => perDay - burst(perDay);
 
 export class Quota {
   private readonly perDay: number;
@@ -35,7 +40,7 @@ export class Quota {
   /** `level` as it was kept; undefined: never asked before. */
   constructor({ perDay }: Allowance, level: Level | undefined, now: number) {
     this.perDay = perDay;
-    this.most = Math.min(perDay, Math.max(LEAST_BURST, Math.floor(perDay * BURST)));
+    this.most = burst(perDay);
     this.level = level ?? { tokens: this.most, at: now };
   }
 
@@ -58,7 +63,8 @@ export class Quota {
   within(ask: Ask, purse: { left: number }, now: () => number): Ask {
     return async (name, type, options) => {
       if (purse.left >= TRIES) purse.left -= TRIES;
-      else if (!this.take(TRIES, now())) throw new Unanswered('aborted', 'the allowance of the list is used up for now');
+      else if (!this.take(TRIES, now()))
+        throw new Unanswered('aborted', 'the allowance of the list is used up for now');
       const answer = await ask(name, type, options);
       if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') this.give(TRIES - 1);
       return answer;
@@ -79,8 +85,7 @@ export class Quota {
   private fill(now: number): void {
     // A clock that was set back brings nothing and takes nothing.
     const passed = Math.max(0, now - this.level.at);
-    // A full bucket and a day of filling make no more than the day's allowance.
-    const brought = (passed * (this.perDay - this.most)) / DAY;
+    const brought = (passed * evenly(this.perDay)) / DAY;
     this.level = { tokens: Math.min(this.most, this.level.tokens + brought), at: now };
   }
 }
@@ -115,8 +120,8 @@ export function paces(lists: ReadonlyMap<string, Demand>): Map<string, Pace> {
     [...lists].map(([name, { pool, perDay, interval }]) => [
       name,
       {
-        ask: interval * Math.max(1, asked.get(pool)! / (perDay * PLANNED)),
-        test: (tests.get(pool)! * DAY) / (perDay * TESTED),
+        ask: interval * Math.max(1, asked.get(pool)! / (evenly(perDay) * PLANNED)),
+        test: (tests.get(pool)! * DAY) / (evenly(perDay) * TESTED),
       },
     ]),
   );

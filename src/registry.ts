@@ -18,7 +18,10 @@ export interface ProgramState {
 }
 
 /** Reputation that was pushed, as samples of the family that checks fill, too. */
-export function* pushedScores(measurements: Measurements, now: number): Generator<readonly [readonly string[], number]> {
+export function* pushedScores(
+  measurements: Measurements,
+  now: number,
+): Generator<readonly [readonly string[], number]> {
   const told = new Set<string>();
   for (const m of measurements.current(now)) {
     const labels = [m.service || m.source, m.sendingIp || m.sendingDomain || 'unknown'];

@@ -1,6 +1,15 @@
 /**
  * A growing file becomes runs of whole lines, each exactly once, whatever is renamed, truncated or killed: the positions
  * are kept by whoever takes the lines, in the same transaction as what the lines said.
+ *
+ * What a reader cannot know, and this one loses or takes for something else:
+ * - Lines that were truncated away unread and copied nowhere; with copytruncate, those written between the copy and the truncation.
+ * - A file truncated and filled again with the same first bytes (all that were read, up to 1024) and at least as far: it looks as
+ *   if it had grown. Stamps at the begin of the lines keep that from happening.
+ * - The order of two files changed in the same tick of the file system's clock (4 ms on many), when their names do not tell it.
+ * - A file no line of which was read yet, copied, truncated and the copy compressed, all between two looks: the compressed copy
+ *   cannot be told from that of an older log, which was read.
+ * - What was compressed otherwise than with gzip before it was read to its end.
  */
 
 import { createHash } from 'node:crypto';
@@ -337,7 +346,7 @@ class Follower extends Input {
     const isAfter = ({ path: other, stats }: Member): boolean =>
       other === path ||
       stats.mtimeNs > mtimeNs ||
-      (stats.mtimeNs === mtimeNs && this.#seen?.has(idOf(stats)) === false);
+      (stats.mtimeNs === mtimeNs && !isGzip(other) && this.#seen?.has(idOf(stats)) === false);
     for (const one of family.filter((one, i) => (at >= 0 ? i > at : isAfter(one)))) {
       if (one.stats.size === 0n) continue;
       const { offset, fingerprint } = current;
@@ -434,9 +443,11 @@ class Follower extends Input {
   }
 
   /** It holds lines that came after `changed`: a copy that was truncated in its turn, for one. */
-  #isLater({ stats }: Member, changed: number): boolean {
-    // stamps of files are coarse, so a file that was not there before is trusted for an equal one too
-    return this.#seen ? !this.#seen.has(idOf(stats)) && changedOf(stats) >= changed : changedOf(stats) > changed;
+  #isLater({ path, stats }: Member, changed: number): boolean {
+    if (this.#seen?.has(idOf(stats))) return false;
+    // stamps of files are coarse, so a file that was not there before is trusted for an equal one too; not one that is new
+    // because it was compressed
+    return this.#seen && !isGzip(path) ? changedOf(stats) >= changed : changedOf(stats) > changed;
   }
 
   /** A file not yet begun was copied and truncated before the first look into it: its copy comes first. */

@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { Logger } from 'pino';
-import type { ChosenList } from './blocklist.ts';
+import type { ChosenList, ZoneState } from './blocklist.ts';
 import { inquire, worthAsking } from './blocklist-verdict.ts';
 import { type Ask, type Check, type Target, Unanswered, type World } from './check.ts';
 import { type Ages, checkSamples, type Sample } from './check-gauges.ts';
@@ -14,11 +14,11 @@ import { concerned } from './checks/blocklist.ts';
 import type { ChecksSettings } from './checks-config.ts';
 import type { GaugeFamily } from './exposition.ts';
 import { CHECK_GAUGES } from './metrics.ts';
-import { Quota } from './quota.ts';
-import { DEFINITE, type Reading } from './reading.ts';
+import { type Level, type Pace, paces, Quota, TRIES } from './quota.ts';
+import { type BlocklistReading, DEFINITE, type Reading } from './reading.ts';
 import type { SeriesStore } from './series.ts';
 import { chooseTargets, Senders } from './targets.ts';
-import { probe } from './zone-health.ts';
+import { probe, type ZoneHealth } from './zone-health.ts';
 
 /** Milliseconds. */
 const TICK = 1000;
@@ -29,27 +29,40 @@ const TEST = 30 * 60_000;
 const RETRY = 60_000;
 /** A check that does not come to an end. */
 const PATIENCE = 60_000;
-/** Jobs under way. The resolver has a bound of its own for the questions that they put. */
+/** Jobs under way, in all and of one line. The resolver has bounds of its own for the questions that they put. */
 const AT_ONCE = 200;
-/** Questions that testing a list takes, at most. */
-const TEST_QUESTIONS = 5;
-/** Of an allowance, what is planned for: the rest is for tests, confirmations and people. */
-const PLANNED = 0.8;
-const DAY = 24 * 3600_000;
+const OF_ONE_LINE = 25;
+/** Of the time that is kept between two tests, for a test on account of a change. */
+const HASTE = 0.25;
+/** A certificate that was not seen for so long is forgotten. */
+const CERTIFICATES = 7 * 24 * 3600_000;
 const QUOTA = 'quota:';
 
+type Kind = 'zone' | 'list' | 'check';
+
 interface Job {
-  kind: 'zone' | 'list' | 'check';
+  kind: Kind;
   /** Of the list or the check. */
   name: string;
   target: Target;
+  line: Line;
   /** Unix ms. */
   due: number;
-  running: boolean;
+  state: 'asleep' | 'waiting' | 'running';
   failures: number;
-  /** To be asked past the cache: a confirmation. */
-  fresh: boolean;
 }
+
+/** Jobs whose turn has come: those of the lists that draw on one allowance, or those of one check of DNS. */
+interface Line {
+  quota: Quota | undefined;
+  /** Tests of lists and confirmations, before all others. Each set is in the order in which they came. */
+  urgent: Set<Job>;
+  usual: Set<Job>;
+  running: number;
+}
+
+/** `left`: not asked, since the list would not be believed. */
+type Outcome = 'fine' | 'unconfirmed' | 'failed' | 'left';
 
 export interface WatchParts {
   shelf: Shelf;
@@ -69,7 +82,9 @@ export async function loadChecks(): Promise<Map<string, Check>> {
   const checks = new Map<string, Check>();
   for (const file of readdirSync(new URL('./checks/', import.meta.url)).sort()) {
     if (!file.endsWith(extension)) continue;
-    const module = (await import(new URL(`./checks/${file}`, import.meta.url).href)) as { default: Check | (() => Check) };
+    const module = (await import(new URL(`./checks/${file}`, import.meta.url).href)) as {
+      default: Check | (() => Check);
+    };
     if (typeof module.default !== 'function') checks.set(file.slice(0, -extension.length), module.default);
   }
   return checks;
@@ -79,17 +94,21 @@ export class Watch {
   readonly states: CheckStates;
   private readonly parts: WatchParts;
   private readonly senders: Senders;
-  private readonly quotas = new Map<string, Quota>();
   private readonly jobs = new Map<string, Job>();
-  private readonly intervals = new Map<string, number>();
+  /** By pool (of lists) or check. */
+  private lines = new Map<string, Line>();
+  private inTurn: Line[] = [];
+  private paces = new Map<string, Pace>();
   private lists = new Map<string, ChosenList>();
   private targets = new Map<string, Target>();
   private settings: ChecksSettings | undefined;
-  private ready: Job[] = [];
   private running = 0;
+  private turn = 0;
   private nextLook = 0;
   private timer: NodeJS.Timeout | undefined;
-  private readonly stopping = new AbortController();
+  private stopped = false;
+  private readonly underWay = new Set<AbortController>();
+  private unsaved = new Map<string, string | null>();
 
   constructor(parts: WatchParts) {
     this.parts = parts;
@@ -99,18 +118,29 @@ export class Watch {
 
   /** undefined: nothing is looked up. What is known of targets that stay is kept. */
   apply(settings: ChecksSettings | undefined): void {
+    const { shelf, checks } = this.parts;
+    const now = this.parts.now();
+    const lines = new Map<string, Line>();
+    const line = (name: string): Line => {
+      const found = lines.get(name) ??
+        this.lines.get(name) ?? { quota: undefined, urgent: new Set(), usual: new Set(), running: 0 };
+      lines.set(name, found);
+      return found;
+    };
+    this.collect();
+    for (const { list } of settings?.lists ?? []) {
+      const place = QUOTA + list.quota.pool;
+      const kept = this.unsaved.get(place) ?? shelf.readings.get(place);
+      const level = line(place).quota?.kept ?? (kept ? (JSON.parse(kept) as Level) : undefined);
+      line(place).quota = new Quota({ perDay: perDay(list, settings) }, level, now);
+    }
+    for (const check of checks.keys()) line(check);
+    this.lines = lines;
+    this.inTurn = [...lines.values()];
     this.settings = settings;
     this.lists = new Map(settings?.lists.map((list) => [list.name, list]));
-    this.quotas.clear();
-    for (const { list } of this.lists.values()) {
-      const { pool, perDay } = list.quota;
-      if (this.quotas.has(pool)) continue;
-      const kept = this.parts.shelf.readings.get(QUOTA + pool);
-      const allowance = { pool, perDay: settings!.perDay[pool] ?? perDay };
-      this.quotas.set(pool, new Quota(allowance, kept === undefined ? undefined : JSON.parse(kept), this.parts.now()));
-    }
     for (const list of [...this.states.health.keys()]) if (!this.lists.has(list)) this.states.health.delete(list);
-    this.nextLook = 0;
+    this.look(now, true);
   }
 
   start(): void {
@@ -122,22 +152,16 @@ export class Watch {
   /** What is under way is given up; what is known is in the next commit. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
-    this.stopping.abort();
+    this.stopped = true;
+    for (const ending of this.underWay) ending.abort();
     await this.save();
   }
 
   /** Puts what is due on its way. */
   async tick(): Promise<void> {
     const now = this.parts.now();
-    if (now >= this.nextLook) {
-      this.nextLook = now + LOOK;
-      this.look(now);
-    }
-    for (const job of this.jobs.values())
-      if (!job.running && job.due <= now && this.mayStart(job, now)) {
-        job.running = true;
-        this.ready.push(job);
-      }
+    if (this.settings && now >= this.nextLook) this.look(now, false);
+    for (const job of this.jobs.values()) if (job.state === 'asleep' && job.due <= now) this.queue(job, now);
     this.pump();
     await this.save();
   }
@@ -148,7 +172,8 @@ export class Watch {
     const ages: Ages = {
       now: this.parts.now(),
       checkInterval: this.settings?.interval ?? 0,
-      listInterval: (list) => this.intervals.get(list) ?? 0,
+      listInterval: (list) => this.paces.get(list)?.ask ?? 0,
+      lists: this.lists.keys(),
     };
     for (const [family, { name, help, labels }] of Object.entries(CHECK_GAUGES)) {
       const asked = checkSamples(family as keyof typeof CHECK_GAUGES, states, ages);
@@ -158,216 +183,368 @@ export class Watch {
 
   /** Asks now, for a person. Counts towards the allowances. */
   async ask(check: string, target: Target, tell: (step: string) => void): Promise<Reading[] | undefined> {
-    const world = this.world(tell, false);
-    if (check !== 'blocklist') return await this.parts.checks.get(check)?.run(target, world);
-    const lists = concerned([...this.lists.values()], target);
-    const readings = lists.map((list) => inquire(list, target, this.stateOf(list.name), this.counted(list, world)));
-    return (await Promise.all(readings)).flat();
+    return await this.inWorld(async (world) => {
+      if (check !== 'blocklist') return await this.parts.checks.get(check)?.run(target, world);
+      const lists = concerned([...this.lists.values()], target);
+      const readings = lists.map((list) => inquire(list, target, this.stateOf(list.name), this.counted(list, world)));
+      return (await Promise.all(readings)).flat();
+    }, tell);
   }
 
   get checkNames(): string[] {
     return ['blocklist', ...this.parts.checks.keys()];
   }
 
-  /** How many targets there are, and jobs for them, for the log and the landing page. */
+  /** How many targets and lists there are, for the log and the landing page. */
   get size(): { targets: number; lists: number } {
     return { targets: this.targets.size, lists: this.lists.size };
   }
 
-  private look(now: number): void {
-    const { settings, parts } = this;
-    for (const change of this.senders.look(parts.series, now)) this.unsaved.set(...change);
-    for (const [pool, quota] of this.quotas) this.unsaved.set(QUOTA + pool, JSON.stringify(quota.kept));
-    this.targets = settings ? chooseTargets(settings.targets, this.senders) : new Map();
-    this.plan();
-    const wanted = new Set<string>();
-    const want = (kind: Job['kind'], name: string, target: Target): void => {
+  /** `anew`: other targets or not, the plan is made again. */
+  private look(now: number, anew: boolean): void {
+    this.nextLook = now + LOOK;
+    const before = anew && this.targets.size === 0 ? this.states.targets() : new Set(this.targets.keys());
+    for (const change of this.senders.look(this.parts.series, now)) this.unsaved.set(...change);
+    const targets = this.settings
+      ? chooseTargets(this.settings.targets, this.senders, before)
+      : new Map<string, Target>();
+    if (!anew && before.size === targets.size && [...targets.keys()].every((name) => before.has(name))) return;
+    this.targets = targets;
+    this.arrange(now);
+  }
+
+  /** Makes jobs for what is wanted, and forgets what is no more. */
+  private arrange(now: number): void {
+    const skip = new Set(this.settings?.skip);
+    const wanted = new Map<string, Job>();
+    const want = (kind: Kind, name: string, target: Target, line: Line): void => {
       const key = keyOf(kind, name, target.name);
-      wanted.add(key);
-      if (!this.jobs.has(key)) this.jobs.set(key, this.first({ kind, name, target }, now));
+      const job = this.jobs.get(key) ?? { kind, name, line, target, due: 0, state: 'asleep', failures: 0 };
+      wanted.set(key, Object.assign(job, { target, line }));
     };
-    for (const name of this.lists.keys()) want('zone', name, NOBODY);
+    const holds = (isDomain: boolean) =>
+      [...this.lists.values()].filter(({ list }) => list.targets.some((kind) => (kind === 'domain') === isDomain));
+    const byKind = { ip: holds(false), domain: holds(true) };
+    this.pace(byKind);
+    for (const [name, { list }] of this.lists) want('zone', name, NOBODY, this.lines.get(QUOTA + list.quota.pool)!);
     for (const target of this.targets.values()) {
-      for (const { name } of concerned([...this.lists.values()], target)) want('list', name, target);
-      for (const [name, check] of parts.checks)
-        if (check.targets.includes(target.kind) && !settings?.skip.includes(name)) want('check', name, target);
+      for (const { name, list } of byKind[target.kind])
+        want('list', name, target, this.lines.get(QUOTA + list.quota.pool)!);
+      for (const [name, check] of this.parts.checks)
+        if (check.targets.includes(target.kind) && !skip.has(name)) want('check', name, target, this.lines.get(name)!);
     }
-    for (const key of this.jobs.keys()) if (!wanted.has(key)) this.jobs.delete(key);
-    this.states.keepOnly((kind, name, target) => wanted.has(keyOf(kind, name, target)));
+    for (const [key, job] of wanted) if (job.state === 'asleep') this.time(job, !this.jobs.has(key), now);
+    this.jobs.clear();
+    for (const [key, job] of wanted) this.jobs.set(key, job);
+    this.states.keepOnly((kind, name, target) => wanted.has(keyOf(kind, name, target)), now - CERTIFICATES);
   }
 
-  /** Intervals: as often as a list allows, or less often where so many targets would use its allowance up. */
-  private plan(): void {
-    const demand = new Map<string, number>();
-    const base = new Map<string, number>();
-    for (const [name, chosen] of this.lists) {
-      const interval = Math.max(chosen.list.everyMinutes * 60_000, this.settings?.listInterval ?? 0);
-      const targets = [...this.targets.values()].filter((target) => concerned([chosen], target).length > 0).length;
-      const { pool } = chosen.list.quota;
-      base.set(name, interval);
-      demand.set(pool, (demand.get(pool) ?? 0) + (targets * DAY) / interval);
+  private pace(lists: Readonly<Record<Target['kind'], readonly ChosenList[]>>): void {
+    const targets = { ip: 0, domain: 0 };
+    for (const { kind } of this.targets.values()) targets[kind]++;
+    const asked = (list: ChosenList) =>
+      (lists.ip.includes(list) ? targets.ip : 0) + (lists.domain.includes(list) ? targets.domain : 0);
+    this.paces = paces(
+      new Map(
+        [...this.lists].map(([name, chosen]) => {
+          const { quota, everyMinutes } = chosen.list;
+          const interval = Math.max(everyMinutes * 60_000, this.settings?.listInterval ?? 0);
+          const { pool } = quota;
+          return [
+            name,
+            {
+              pool,
+              perDay: perDay(chosen.list, this.settings),
+              interval,
+              targets: asked(chosen),
+              tests: testsOf(chosen),
+            },
+          ];
+        }),
+      ),
+    );
+  }
+
+  /**
+   * A new job starts within the next minute; one whose last answer is known goes on where it was, so that a restart is no burst.
+   * One that is there already starts earlier where the interval became shorter.
+   */
+  private time(job: Job, isNew: boolean, now: number): void {
+    const { kind, name, target } = job;
+    const soon = now + (kind === 'zone' ? 0 : Math.random() * Math.min(RETRY, this.targets.size * 1000));
+    const list = kind === 'list' ? this.states.listState(name, target.name) : undefined;
+    const last = list?.at ?? (kind === 'check' ? this.states.checkState(name, target.name)?.at : undefined);
+    const confirms = list?.pending !== undefined;
+    const next =
+      last === undefined
+        ? soon
+        : Math.max(soon, last + (confirms ? this.settings!.confirmAfter : this.intervalOf(job)));
+    if (!isNew) {
+      if (kind !== 'zone' && last !== undefined) job.due = Math.min(job.due, next + this.intervalOf(job) / 10);
+      return;
     }
-    for (const [name, { list }] of this.lists) {
-      const { pool, perDay } = list.quota;
-      const planned = (this.settings?.perDay[pool] ?? perDay) * PLANNED;
-      this.intervals.set(name, base.get(name)! * Math.max(1, demand.get(pool)! / planned));
-    }
+    job.due = next;
+    // So that it is asked again as soon as the list passes its test.
+    if (list && !isAnswer(list.verdict)) job.failures = 1;
   }
 
-  /** A new job starts within the next minute; one whose last answer is known goes on where it was, so that a restart is no burst. */
-  private first({ kind, name, target }: Pick<Job, 'kind' | 'name' | 'target'>, now: number): Job {
-    const at =
-      kind === 'list'
-        ? this.states.lists.get(`${name} ${target.name}`)?.at
-        : kind === 'check'
-          ? this.states.checks.get(`${name} ${target.name}`)?.at
-          : undefined;
-    const soon = kind === 'zone' ? 0 : Math.random() * Math.min(RETRY, this.targets.size * 1000);
-    const due = at === undefined ? now + soon : Math.max(now + soon, at + this.intervalOf(kind, name));
-    return { kind, name, target, due, running: false, failures: 0, fresh: false };
+  private intervalOf({ kind, name }: Pick<Job, 'kind' | 'name'>): number {
+    if (kind === 'check') return this.settings!.interval;
+    const { ask, test } = this.paces.get(name)!;
+    return kind === 'zone' ? Math.max(TEST, test) : ask;
   }
 
-  private intervalOf(kind: Job['kind'], name: string): number {
-    if (kind === 'zone') return TEST;
-    return kind === 'check' ? this.settings!.interval : (this.intervals.get(name) ?? TEST);
-  }
-
-  /** When not, the job has a new time. */
-  private mayStart(job: Job, now: number): boolean {
-    if (job.kind === 'check') return true;
-    if (job.kind === 'list' && !this.states.health.has(job.name)) {
+  /** Its turn has come. */
+  private queue(job: Job, now: number): void {
+    const { kind, name, target, line } = job;
+    const pending = kind === 'list' ? this.states.listState(name, target.name)?.pending : undefined;
+    // Nothing is believed of a list that was not tested; and no change of one that was not tested since: it may just have ended.
+    if (kind === 'list' && !((this.states.health.get(name)?.at ?? -1) >= (pending?.at ?? 0))) {
       job.due = now + 2 * TICK;
-      return false;
+      return;
     }
-    const at = this.quotas.get(this.lists.get(job.name)!.list.quota.pool)!.next(job.kind === 'zone' ? TEST_QUESTIONS : 1, now);
-    if (at <= now) return true;
-    // Those that wait for the same allowance come at different times, each in its turn.
-    job.due = at + Math.random() * 10 * (at - now);
+    job.state = 'waiting';
+    (kind === 'zone' || pending ? line.urgent : line.usual).add(job);
+  }
+
+  /** Starts what may start, the lines in turn. */
+  private pump(): void {
+    for (let idle = 0; idle < this.inTurn.length && this.running < AT_ONCE && !this.stopped; )
+      idle = this.startOneOf(this.inTurn[this.turn++ % this.inTurn.length]!) ? 0 : idle + 1;
+  }
+
+  private startOneOf(line: Line): boolean {
+    if (line.running >= OF_ONE_LINE) return false;
+    for (const waiting of [line.urgent, line.usual])
+      for (const job of waiting) {
+        if (!this.isWanted(job)) {
+          waiting.delete(job);
+          continue;
+        }
+        const taken = this.cost(job);
+        // The rest of the line waits behind it: else those that take little would never leave enough for a test.
+        if (taken > 0 && !line.quota!.take(taken, this.parts.now())) return false;
+        waiting.delete(job);
+        void this.run(job, { left: taken });
+        return true;
+      }
     return false;
   }
 
-  private pump(): void {
-    while (this.running < AT_ONCE) {
-      const job = this.ready.shift();
-      if (!job) return;
-      this.running++;
-      void this.run(job).finally(() => {
-        this.running--;
-        job.running = false;
-        this.pump();
-      });
+  /** Questions that may come of it. */
+  private cost({ kind, name }: Job): number {
+    if (kind === 'zone') return testsOf(this.lists.get(name)!) * TRIES;
+    return kind === 'list' && isAsked(this.stateOf(name)) ? TRIES : 0;
+  }
+
+  private async run(job: Job, purse: { left: number }): Promise<void> {
+    const { line } = job;
+    const { quota } = line;
+    job.state = 'running';
+    line.running++;
+    this.running++;
+    const outcome = await this.outcomeOf(job, purse);
+    quota?.give(purse.left);
+    line.running--;
+    this.running--;
+    job.state = 'asleep';
+    if (this.isWanted(job)) this.timeAgain(job, outcome);
+    this.pump();
+  }
+
+  private async outcomeOf(job: Job, purse: { left: number }): Promise<Outcome> {
+    try {
+      if (job.kind === 'zone') return await this.test(job, purse);
+      return job.kind === 'list' ? await this.askList(job, purse) : await this.check(job);
+    } catch (error) {
+      if (!(error instanceof Unanswered))
+        this.parts.log.error(
+          { check: job.name, error: (error as Error).stack },
+          'a check failed by a mistake of its own',
+        );
+      return 'failed';
     }
   }
 
-  private async run(job: Job): Promise<void> {
-    if (this.stopping.signal.aborted || this.jobs.get(keyOf(job.kind, job.name, job.target.name)) !== job) return;
-    let fine: boolean;
-    let confirm = false;
-    try {
-      if (job.kind === 'zone') fine = await this.test(job.name);
-      else if (job.kind === 'list') [fine, confirm] = await this.askList(job);
-      else fine = await this.check(job);
-    } catch (error) {
-      this.parts.log.error({ check: job.name, error: (error as Error).stack }, 'a check failed by a mistake of its own');
-      fine = false;
-    }
-    const now = this.parts.now();
-    const interval = this.intervalOf(job.kind, job.name);
-    job.failures = fine ? 0 : job.failures + 1;
-    job.fresh = confirm;
+  private timeAgain(job: Job, outcome: Outcome): void {
+    job.failures = outcome === 'failed' || outcome === 'left' ? job.failures + 1 : 0;
     // Jittered, so that jobs that were due together drift apart.
-    const usual = interval * (0.9 + Math.random() * 0.2);
-    const again = confirm ? this.settings!.confirmAfter : RETRY * 2 ** (job.failures - 1) * (0.8 + Math.random() * 0.4);
-    job.due = now + (fine && !confirm ? usual : Math.min(usual, again));
+    const usual = this.intervalOf(job) * (0.9 + Math.random() * 0.2);
+    const least = job.kind === 'zone' ? this.paces.get(job.name)!.test : 0;
+    const again = Math.max(least, RETRY * 2 ** (job.failures - 1) * (0.8 + Math.random() * 0.4));
+    const wait = { fine: usual, left: usual, unconfirmed: this.settings!.confirmAfter, failed: again }[outcome];
+    job.due = this.parts.now() + Math.min(usual, wait);
+    if (outcome === 'unconfirmed') this.testSoon(job.name);
   }
 
-  private async test(name: string): Promise<boolean> {
+  private async test(job: Job, purse: { left: number }): Promise<Outcome> {
+    const { name } = job;
     const list = this.lists.get(name)!;
-    const world = this.counted(list, this.world(() => {}, true));
-    const health = await probe(list, world.ask, { signal: world.signal });
-    const before = this.states.health.get(name);
-    this.states.health.set(name, { ...health, at: this.parts.now() });
-    if (before?.state !== health.state) {
-      this.parts.log[health.state === 'healthy' ? 'info' : 'warn']({ list: name, ...health }, 'state of a list');
-      // What it could not be believed about is asked again.
-      if (health.state === 'healthy')
-        for (const job of this.jobs.values())
-          if (job.kind === 'list' && job.name === name && job.failures > 0)
-            job.due = Math.min(job.due, this.parts.now() + Math.random() * RETRY);
-    }
-    return health.state === 'healthy';
-  }
-
-  private async askList(job: Job): Promise<[fine: boolean, confirm: boolean]> {
-    const list = this.lists.get(job.name)!;
-    const world = this.counted(list, this.world(() => {}, job.fresh));
-    const state = this.stateOf(job.name);
-    if (!worthAsking(state)) {
-      const nothing = { verdict: 'error', codes: [], meaning: '', reason: '', cause: `zone_${state}` } as const;
-      this.states.take({ kind: 'blocklist', list: job.name, target: job.target.name, ...nothing }, this.parts.now());
-      return [false, false];
-    }
-    let [fine, confirm] = [true, false];
-    for (const reading of await inquire(list, job.target, state, world)) {
-      const unconfirmed = this.states.take(reading, this.parts.now());
-      if (reading.kind !== 'blocklist') continue;
-      // "Unsupported" will not change.
-      fine = DEFINITE.includes(reading.verdict) || reading.verdict === 'unsupported';
-      confirm = unconfirmed;
-    }
-    return [fine, confirm];
-  }
-
-  private async check({ name, target }: Job): Promise<boolean> {
+    const probing = this.inWorld((world) => {
+      const { ask, signal } = this.counted(list, world, purse);
+      return probe(list, ask, { signal });
+    });
+    const health = await probing.catch(unanswered((cause): ZoneHealth => ({ state: 'unreachable', cause })));
+    if (!this.isWanted(job)) return 'failed';
     const now = this.parts.now();
+    const before = this.states.health.get(name);
+    this.states.health.set(name, { ...health, at: now });
+    const healthy = health.state === 'healthy';
+    if (before?.state !== health.state) {
+      this.parts.log[healthy ? 'info' : 'warn']({ list: name, ...health }, 'state of a list');
+      // What it could not be believed about is asked again.
+      if (healthy)
+        for (const each of this.jobs.values())
+          if (each.kind === 'list' && each.name === name && each.failures > 0)
+            each.due = Math.min(each.due, now + Math.random() * RETRY);
+    }
+    return healthy ? 'fine' : 'failed';
+  }
+
+  /** Before a change is believed: a list that ends seems to list everything, or nothing. */
+  private testSoon(list: string): void {
+    const job = this.jobs.get(keyOf('zone', list, NOBODY.name))!;
+    const { at } = this.states.health.get(list)!;
+    const least = Math.max(this.settings!.confirmAfter, this.paces.get(list)!.test * HASTE);
+    job.due = Math.min(job.due, Math.max(this.parts.now(), at + least));
+  }
+
+  private async askList(job: Job, purse: { left: number }): Promise<Outcome> {
+    const { name, target } = job;
+    const list = this.lists.get(name)!;
+    const { state, cause } = this.states.health.get(name)!;
+    const nothing = { kind: 'blocklist', list: name, target: target.name, codes: [], meaning: '', reason: '' } as const;
+    if (!isAsked(state)) {
+      const why =
+        state === 'refused' ? { verdict: state, cause } : { verdict: 'error' as const, cause: `zone_${state}` };
+      this.states.take({ ...nothing, ...why }, this.parts.now());
+      return 'left';
+    }
+    const fresh = this.states.listState(name, target.name)?.pending !== undefined;
+    const asking = this.inWorld(
+      (world) => inquire(list, target, state, this.counted(list, world, purse)),
+      silently,
+      fresh,
+    );
+    const readings = await asking.catch(unanswered((why): Reading[] => [{ ...nothing, verdict: 'error', cause: why }]));
+    let outcome: Outcome = 'fine';
+    if (!this.isWanted(job)) return outcome;
+    for (const reading of readings) {
+      const unconfirmed = this.states.take(reading, this.parts.now());
+      if (reading.kind === 'blocklist' && !isAnswer(reading.verdict)) outcome = 'failed';
+      else if (unconfirmed) outcome = 'unconfirmed';
+    }
+    return outcome;
+  }
+
+  private async check(job: Job): Promise<Outcome> {
+    const { name, target } = job;
     try {
-      for (const reading of await this.parts.checks.get(name)!.run(target, this.world(() => {}, false)))
-        this.states.take(reading, now);
-      return true;
+      const readings = await this.inWorld((world) => this.parts.checks.get(name)!.run(target, world));
+      if (!this.isWanted(job)) return 'fine';
+      const now = this.parts.now();
+      for (const reading of readings) this.states.take(reading, now);
+      if (!readings.some(({ kind }) => kind === 'dns_check')) this.states.nothing(name, target.name, now);
+      return 'fine';
     } catch (error) {
-      if (!(error instanceof Unanswered)) throw error;
-      if (!this.stopping.signal.aborted) this.states.unanswered(name, target.name, error.message, now);
-      return false;
+      if (error instanceof Unanswered && this.isWanted(job))
+        this.states.unanswered(name, target.name, error.message, this.parts.now());
+      throw error;
     }
   }
 
-  private stateOf(list: string) {
+  /** Neither stopped nor taken off the plan in the meantime. */
+  private isWanted(job: Job): boolean {
+    return !this.stopped && this.jobs.get(keyOf(job.kind, job.name, job.target.name)) === job;
+  }
+
+  private stateOf(list: string): ZoneState {
     return this.states.health.get(list)?.state ?? 'unknown';
   }
 
-  private world(tell: World['tell'], fresh: boolean): World {
+  /** Work in a world that ends with the program's patience, and with the program. */
+  private async inWorld<T>(
+    work: (world: World) => Promise<T>,
+    tell: World['tell'] = silently,
+    fresh = false,
+  ): Promise<T> {
     const { ask, now } = this.parts;
-    return {
-      ask: fresh ? (name, type, options) => ask(name, type, { ...options, fresh: true }) : ask,
-      fetch: this.parts.fetch ?? fetch,
-      signal: AbortSignal.any([this.stopping.signal, AbortSignal.timeout(PATIENCE)]),
-      now,
-      tell,
-    };
+    const ending = new AbortController();
+    const timer = setTimeout(() => ending.abort(), PATIENCE);
+    this.underWay.add(ending);
+    try {
+      const world: World = {
+        ask: fresh ? (name, type, options) => ask(name, type, { ...options, fresh: true }) : ask,
+        fetch: this.parts.fetch ?? fetch,
+        signal: ending.signal,
+        now,
+        tell,
+      };
+      return await Promise.race([work(world), ended(ending.signal)]);
+    } finally {
+      clearTimeout(timer);
+      this.underWay.delete(ending);
+    }
   }
 
-  /** Each question takes from the list's allowance first; what is used up is not asked. */
-  private counted({ list }: ChosenList, world: World): World {
-    const quota = this.quotas.get(list.quota.pool)!;
-    const ask: Ask = async (name, type, options) => {
-      if (quota.take(1, this.parts.now())) return await world.ask(name, type, options);
-      throw new Unanswered('aborted', 'the allowance of the list is used up for now');
-    };
-    return { ...world, ask };
+  private counted({ list }: ChosenList, world: World, purse = { left: 0 }): World {
+    const quota = this.lines.get(QUOTA + list.quota.pool)!.quota!;
+    return { ...world, ask: quota.within(world.ask, purse, this.parts.now) };
   }
 
-  private readonly unsaved = new Map<string, string | null>();
+  private collect(): void {
+    for (const [place, { quota }] of this.lines) {
+      const level = quota?.unsaved();
+      if (level) this.unsaved.set(place, JSON.stringify(level));
+    }
+  }
+
   private async save(): Promise<void> {
+    this.collect();
     await this.states.save();
-    if (this.unsaved.size === 0) return;
-    const changes = [...this.unsaved];
-    this.unsaved.clear();
-    // A quota or a sender that is not kept this minute is kept the next.
-    await this.parts.shelf.keep(changes).catch(() => {});
+    const { unsaved } = this;
+    if (unsaved.size === 0) return;
+    this.unsaved = new Map();
+    try {
+      await this.parts.shelf.keep(unsaved);
+    } catch {
+      this.unsaved = new Map([...unsaved, ...this.unsaved]);
+    }
   }
 }
 
-const keyOf = (kind: Job['kind'], name: string, target: string) => `${kind} ${name} ${target}`;
+const keyOf = (kind: Kind, name: string, target: string) => `${kind} ${name} ${target}`;
+
+/** As the configuration has it of the pool, or the list. */
+const perDay = ({ quota }: ChosenList['list'], settings: ChecksSettings | undefined) =>
+  settings?.perDay[quota.pool] ?? quota.perDay;
+
+/** Questions that testing a list takes, at most: two entries of each kind, and the zone itself. */
+const testsOf = ({ list }: ChosenList) => 2 * Object.keys(list.test).length + 1;
+
+/** A list that refuses us or cannot be reached is left in peace until its test entries answer. */
+const isAsked = (state: ZoneState) => worthAsking(state) && state !== 'refused' && state !== 'unreachable';
+
+/** "Unsupported" will not change. */
+const isAnswer = (verdict: BlocklistReading['verdict']) => DEFINITE.includes(verdict) || verdict === 'unsupported';
+
+const silently = (): void => {};
+
+/** For what came to nothing when the program's patience ended: what that says. A mistake stays one. */
+function unanswered<T>(says: (why: Unanswered['reason']) => T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Unanswered) return says(error.reason);
+    throw error;
+  };
+}
+
+function ended(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const end = () => reject(new Unanswered('aborted', 'given up: it took too long, or the program ends'));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
 
 /** What was asked for wins over what was pushed about the same. */
 function* either(asked: Iterable<Sample>, pushed: Iterable<Sample>): Generator<Sample> {

@@ -84,7 +84,7 @@ export const KITS = {
     tools: { rbldnsd: { file: 'usr/sbin/rbldnsd', names: ['rbldnsd'] } },
     probe: ['rbldnsd', '-h'],
     prints: /version (\S+)/,
-    tests: false,
+    tests: true,
   },
   unbound: {
     packages: ['unbound'],
@@ -96,7 +96,7 @@ export const KITS = {
     },
     probe: ['unbound', '-V'],
     prints: /Version ([\d.]+)/,
-    tests: false,
+    tests: true,
   },
   exim4: {
     packages: ['exim4-daemon-light'],

@@ -333,7 +333,10 @@ test('whatever stands in the log of changes and whatever is folded, a copy of th
   let count = 0;
   let at = 1;
   // A small generator of its own: the same course every time.
-  const next = (below: number): number => (at = (at * 48_271) % 2_147_483_647) % below;
+  const next = (below: number): number => {
+    at = (at * 48_271) % 2_147_483_647;
+    return at % below;
+  };
   for (let round = 1; round <= 200; round++) {
     const events = Array.from({ length: 1 + next(12) }, (_, i) =>
       delivered(`${round}-${i}`, { sendingIp: `192.0.2.${next(3)}`, ...(next(4) === 0 && { seconds: next(100) }) }),
@@ -409,4 +412,22 @@ test('nothing is taken after close', async () => {
   const ledger = await Ledger.open({ path: '' });
   await ledger.close();
   await assert.rejects(ledger.record(FEED, batch(delivered('a'))), { name: 'Busy' });
+});
+
+test('the place in a file that is no more is dropped from the storage, whatever else is committed with it', async (t) => {
+  const path = join(folder(t), 'ledger.sqlite');
+  const first = await Ledger.open({ path, now: () => NOW, zeroFirst: 0 });
+  const at = (key: string) => ({ position: { key, value: '{"offset":1}' } });
+  await first.record(FEED, batch(delivered('a')), at('gone'));
+  await first.record(FEED, batch(delivered('b')), at('kept'));
+  first.forget('gone');
+  first.forget('never there');
+  const again = first.record(FEED, batch(delivered('c')), at('back'));
+  first.forget('back');
+  await again;
+  await first.record(FEED, batch(delivered('d')), at('back'));
+  await first.close();
+  const ledger = await open(t, { path });
+  assert.deepEqual([...ledger.positions.keys()].sort(), ['back', 'kept']);
+  assert.equal(read(ledger, 'email_delivered_total'), 4);
 });

@@ -1,12 +1,11 @@
 /** Files that are rotated, truncated, copied and read by a program that dies: every line is committed once (src/tail.ts). */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { type Position, type Tail, type TailOptions, tail } from '../src/tail.ts';
 
@@ -46,12 +45,15 @@ class Log {
     fs.writeSync(this.#descriptor, text);
   }
 
-  /** .1 becomes .2 and so on: logrotate's way of naming. */
+  /** .1 becomes .2 and so on, .1.gz becomes .2.gz: logrotate's way of naming. */
   #shift(): string {
+    const ends = ['', '.gz'];
+    const at = (number: number, end: string): string => `${this.file}.${number}${end}`;
     let last = 1;
-    while (fs.existsSync(`${this.file}.${last}`)) last++;
-    for (; last > 1; last--) fs.renameSync(`${this.file}.${last - 1}`, `${this.file}.${last}`);
-    return `${this.file}.1`;
+    while (ends.some((end) => fs.existsSync(at(last, end)))) last++;
+    for (; last > 1; last--)
+      for (const end of ends) if (fs.existsSync(at(last - 1, end))) fs.renameSync(at(last - 1, end), at(last, end));
+    return at(1, '');
   }
 
   rename(to = this.#shift()): void {
@@ -77,18 +79,8 @@ class Log {
     fs.truncateSync(this.file);
   }
 
-  /** As gzip and logrotate do it: the time of the original, which goes last. */
-  gzip(file: string): void {
-    const { atime, mtime } = fs.statSync(file);
-    fs.writeFileSync(`${file}.gz`, gzipSync(fs.readFileSync(file)));
-    fs.utimesSync(`${file}.gz`, atime, mtime);
-    fs.rmSync(file);
-  }
-
-  shiftGzip(): void {
-    let last = 1;
-    while (fs.existsSync(`${this.file}.${last}.gz`)) last++;
-    for (; last > 1; last--) fs.renameSync(`${this.file}.${last - 1}.gz`, `${this.file}.${last}.gz`);
+  gzip(file = `${this.file}.1`): void {
+    execFileSync('gzip', [file]);
   }
 
   close(): void {
@@ -454,15 +446,14 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
         log.write(40);
         await read();
         log.rename();
-        log.gzip(`${log.file}.1`);
-        log.shiftGzip();
+        log.gzip();
         log.reopen();
         await pause(INTERVAL * 5);
       }
       log.write(500, 900);
       await restart(() => {
         log.rename();
-        log.gzip(`${log.file}.1`);
+        log.gzip();
         log.reopen();
         log.write(2);
       });
@@ -478,7 +469,7 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
       log.rename();
       log.reopen();
       log.write(2);
-      log.gzip(`${log.file}.1`);
+      log.gzip();
       await read();
       log.rename(`${log.file}.0`);
       log.gzip(`${log.file}.0`);
@@ -494,7 +485,7 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
       await restart(() => {
         log.write(4);
         log.copytruncate();
-        log.gzip(`${log.file}.1`);
+        log.gzip();
         log.write(20);
       });
     },
@@ -509,7 +500,7 @@ const scenes: [string, (scene: Scene) => Promise<void>][] = [
       await read();
       await restart(() => {
         log.truncate();
-        log.gzip(`${log.file}.1`);
+        log.gzip();
         log.write(1);
       });
     },
@@ -561,6 +552,7 @@ test('any order of writing, rotating, refusing and dying', async () => {
     { weight: 1, arbitrary: fc.record({ do: fc.constant('half' as const), count: fc.integer({ min: 0, max: 3 }) }) },
     { weight: 2, arbitrary: fc.constant({ do: 'rename' as const }) },
     { weight: 2, arbitrary: fc.constant({ do: 'copytruncate' as const }) },
+    { weight: 1, arbitrary: fc.constant({ do: 'gzip' as const }) },
     { weight: 1, arbitrary: fc.constant({ do: 'truncate' as const }) },
     { weight: 1, arbitrary: fc.constant({ do: 'refuse' as const }) },
     { weight: 2, arbitrary: fc.constant({ do: 'kill' as const }) },
@@ -592,7 +584,9 @@ test('any order of writing, rotating, refusing and dying', async () => {
           log.rename();
           log.reopen();
         } else if (one.do === 'copytruncate') log.copytruncate();
-        else if (one.do === 'truncate') {
+        else if (one.do === 'gzip') {
+          if (fs.existsSync(`${log.file}.1`)) log.gzip();
+        } else if (one.do === 'truncate') {
           // whoever truncates without a copy loses what was not read
           await ledger.settle(log.written.length);
           log.truncate();
@@ -772,23 +766,24 @@ describe('beginning, learning, waiting', () => {
   });
 
   test('rotated while the folder, a large one, is looked through', async () => {
-    for (let i = 0; i < 400; i++) {
-      const old = path.join(folder, `mail.log.${i + 10_000}`);
-      fs.writeFileSync(old, `old ${i}\n`);
-      fs.utimesSync(old, 1e9 + i, 1e9 + i);
+    // names that come before that of the path, which is looked at last, when it may be another file already
+    const name = (day: number): string => path.join(folder, `mail-${20_000_000 + day}.log`);
+    for (let day = 0; day < 300; day++) {
+      fs.writeFileSync(name(day), `old ${day}\n`);
+      fs.utimesSync(name(day), 1e9 + day, 1e9 + day);
     }
     const log = new Log();
     const ledger = new Ledger(log.file);
     log.write();
     ledger.start();
     await ledger.settle(1);
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 20; round++) {
       // the first makes it look, the second comes while it does
       for (let rotation = 0; rotation < 2; rotation++) {
-        log.rename();
+        log.rename(name(1000 + 2 * round + rotation));
         log.reopen();
         log.write(3);
-        await pause(4 + 3 * round);
+        await pause(10 + 2 * round);
       }
       await ledger.settle(log.written.length);
     }

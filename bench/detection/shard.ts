@@ -25,6 +25,8 @@ export interface Found {
   quick: boolean;
   /** Seconds; undefined: missed. */
   after: number | undefined;
+  /** Seconds to the first alert of its issue type, where `after` waits for an alert of a certain name. */
+  heard: number | undefined;
   who: string;
   perDay: number;
   from: number;
@@ -43,7 +45,7 @@ export interface Outcome {
 type Alarm = Fired & { alert: string; severity: string; issue: string; hit: readonly number[] };
 
 /** An incident's marks stay for a while: windows of hours hold it, and alerts are kept firing. */
-const AFTERMATH = 2 * HOUR;
+const AFTERMATH = 4 * HOUR;
 /** Found late is missed. */
 const GRACE = 30 * 60;
 
@@ -189,12 +191,14 @@ function judge(world: World, alarms: readonly Alarm[], quick: boolean): Omit<Out
   const about = (alarm: Alarm, one: Happening): boolean => alarm.hit.some((i) => one.senders.includes(i));
   const overlaps = (alarm: Alarm, one: Happening): boolean => alarm.from <= one.to + AFTERMATH && alarm.to > one.from;
   const found = incidents.map((one): Found => {
-    const first = alarms
-      .filter(
-        (alarm) => about(alarm, one) && (one.alert === '' ? alarm.issue === one.issue : alarm.alert === one.alert),
-      )
-      .filter((alarm) => alarm.to > one.from && alarm.from <= one.to + GRACE)
-      .reduce((least, alarm) => Math.min(least, Math.max(0, alarm.from - one.from)), Infinity);
+    const soonest = (of: (alarm: Alarm) => boolean): number | undefined => {
+      const delays = alarms
+        .filter((alarm) => of(alarm) && about(alarm, one) && alarm.to > one.from && alarm.from <= one.to + GRACE)
+        .map((alarm) => Math.max(0, alarm.from - one.from));
+      return delays.length === 0 ? undefined : Math.min(...delays);
+    };
+    const heard = soonest(({ issue }) => issue === one.issue);
+    const after = one.alert === '' ? heard : soonest(({ alert }) => alert === one.alert);
     const { name, issue, critical, senders, from } = one;
     const sender = world.senders[senders[0]!]!;
     return {
@@ -202,7 +206,8 @@ function judge(world: World, alarms: readonly Alarm[], quick: boolean): Omit<Out
       issue,
       critical,
       quick,
-      after: Number.isFinite(first) ? first : undefined,
+      after,
+      heard,
       who: sender.domain,
       perDay: Math.round(sender.perDay),
       from,
@@ -217,7 +222,12 @@ function judge(world: World, alarms: readonly Alarm[], quick: boolean): Omit<Out
   }
   const days = Math.floor(world.stretches.at(-1)!.to / DAY);
   for (const sender of world.senders) {
-    const mine = alarms.filter(({ hit }) => hit.includes(sender.index));
+    // One that is right about another is not wrong about those who share what it names.
+    const mine = alarms.filter(
+      (alarm) =>
+        alarm.hit.includes(sender.index) &&
+        (alarm.hit.length === 1 || !incidents.some((one) => about(alarm, one) && overlaps(alarm, one))),
+    );
     const troubled = incidents.filter(({ senders }) => senders.includes(sender.index));
     for (let day = sender.born; day < days; day++) {
       const [from, to] = [day * DAY, (day + 1) * DAY];

@@ -32,7 +32,10 @@ class Samples {
   add(series: string, value: number, at: number): void {
     const before = this.#shown.get(series);
     if (before === undefined) {
-      this.#shown.set(series, { at, value, written: at });
+      // Zero first, as the exporter shows what is born above it.
+      const first = value > 0 && /_(total|bucket)\{/.test(series) ? 0 : value;
+      this.#shown.set(series, { at, value: first, written: at });
+      this.#write(`${series} ${first} ${at + EPOCH}\n`);
     } else {
       const same = before.value === value;
       if (same && at - before.written < REPEAT_AFTER) {
@@ -44,8 +47,8 @@ class Samples {
       before.at = at;
       before.value = value;
       before.written = at;
+      this.#write(`${series} ${value} ${at + EPOCH}\n`);
     }
-    this.#write(`${series} ${value} ${at + EPOCH}\n`);
   }
 }
 
@@ -138,14 +141,16 @@ export class SenderState {
   }
 
   advance(at: number, step: number): void {
-    const on = this.#happenings.filter(({ from, to }) => at > from && at <= to + step);
-    const effects = on.map(({ effect }) => effect);
+    const middle = at - step / 2;
+    const effects = this.#happenings
+      .filter(({ from, to }) => middle > from && middle <= to)
+      .map(({ effect }) => effect);
     const { perDay, shape, steady, bursts, plan, born } = this.#sender;
     const hour = Math.floor(at / HOUR);
     if (hour !== this.#hour) {
       this.#hour = hour;
       this.#wobble = this.#chance.wobble(0.12);
-      this.#bounceWobble = this.#chance.wobble(0.3);
+      this.#bounceWobble = this.#chance.wobble(0.25);
     }
     const daily = plan.length > 0 ? plan[Math.floor(at / DAY) - born]! : perDay;
     let expected = steady ? daily * pace(shape, at) * step * this.#wobble : 0;
@@ -155,7 +160,7 @@ export class SenderState {
     }
     expected *= of(effects, 'volume');
     for (const flow of this.#flows) this.#deliver(flow, expected * flow.share, effects, step);
-    for (const happening of on) this.#once(happening);
+    for (const happening of this.#happenings) if (at > happening.from) this.#once(happening);
   }
 
   /** Effects that are so many events, not a share of them. */

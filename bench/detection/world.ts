@@ -7,8 +7,9 @@ import { Chance } from './chance.ts';
 export const MINUTE = 60;
 export const HOUR = 3600;
 export const DAY = 86_400;
-/** A Monday, 00:00 UTC. */
-export const EPOCH = 1_767_571_200;
+/** A Wednesday, 00:00 UTC, at which a block of 162 hours begins: see prometheus.ts. */
+export const EPOCH = 1_765_929_600;
+const WEEKDAY = 2;
 
 /** How mail comes over a day (UTC hours) and a week (from Monday). */
 const SHAPES = {
@@ -29,7 +30,7 @@ export function pace(shape: Shape, at: number): number {
   const { hours, week } = SHAPES[shape];
   const hour = (at % DAY) / HOUR;
   const [from, to] = [hours[Math.floor(hour)]!, hours[(Math.floor(hour) + 1) % 24]!];
-  const day = week[Math.floor(at / DAY) % 7]!;
+  const day = week[(Math.floor(at / DAY) + WEEKDAY) % 7]!;
   const sum = hours.reduce((a, b) => a + b, 0) / 24;
   const mean = week.reduce((a, b) => a + b, 0) / 7;
   return ((from + (to - from) * (hour % 1)) / sum) * (day / mean) * (1 / DAY);
@@ -556,10 +557,11 @@ function senders(chance: Chance, shard: number, count: number, days: number, lea
       providers: perDay > 15_000 ? PROVIDERS : ['google', 'other'],
       shares: perDay > 15_000 ? [0.45, 0.3, 0.25] : [0.6, 0.4],
       perDay,
-      shape: chance.pick(['office', 'consumer', 'consumer', 'flat'] as const),
+      // Plans are by the day, and know no weekends.
+      shape: warming ? 'flat' : chance.pick(['office', 'consumer', 'consumer', 'flat'] as const),
       bursts: newsletter ? newsletters(chance, perDay, days, steady) : [],
       steady,
-      bounce: chance.between(0.003, 0.022),
+      bounce: chance.between(0.003, 0.016),
       complaint: chance.between(0.00005, 0.0004),
       defer: chance.between(0.005, 0.05),
       seconds: i % 3 === 0 ? chance.between(1.5, 6) : 0,

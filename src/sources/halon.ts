@@ -79,7 +79,8 @@ const READERS: Record<string, (item: Fields, parsed: Parsed, config: Config) => 
 
 const docs: SourceDocs = {
   fields: {
-    identity: "the event's own id, else transaction, queue and attempt (postmastery); transaction, queue, retry and moment (emailconsul)",
+    identity:
+      "the event's own id, else transaction, queue and attempt (postmastery); transaction, queue, retry and moment (emailconsul)",
     sending_domain: 'the From header where it is there, else the envelope sender',
     sending_ip: 'the local end of the connection, or its public address by `public_ips`',
     recipient_domain: 'the recipient',
@@ -87,9 +88,11 @@ const docs: SourceDocs = {
     reply: 'code, enhanced code and reason of the result, else the error message',
     seconds: 'from the arrival of the message to the attempt',
   },
-  pointing: 'Let the http-bulk plugin post JSON arrays or NDJSON to `https://HOST/hooks/NAME`, in the shape of the HSL modules postmastery or emailconsul.',
+  pointing:
+    'Let the http-bulk plugin post JSON arrays or NDJSON to `https://HOST/hooks/NAME`, in the shape of the HSL modules postmastery or emailconsul.',
   authentication: 'Halon signs nothing. Give the plugin a header or credentials, and set the same under `auth`.',
-  answers: 'The plugin keeps what is not answered 200 in its queue and posts it again. An event that comes twice counts once.',
+  answers:
+    'The plugin keeps what is not answered 200 in its queue and posts it again. An event that comes twice counts once.',
 };
 
 export default {

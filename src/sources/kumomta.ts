@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { BounceClass, MailEvent, ReplyReason } from '../event.ts';
 import { type Fields, fields, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceType } from '../source.ts';
+import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 type Kind = Exclude<MailEvent['kind'], 'opened' | 'clicked'>;
@@ -82,9 +82,29 @@ const config = z.strictObject({
 
 type Config = z.infer<typeof config>;
 
+const docs: SourceDocs = {
+  fields: {
+    identity: 'the spool id, the type, the moment, the attempt, the node and the recipient',
+    sending_domain: 'the logged From header, else the envelope sender',
+    sending_ip:
+      'the address of the egress source by `egress_sources`, else the local end of the connection (since 2024.09)',
+    recipient_domain: 'the recipient; a record may stand for several',
+    campaign: 'the campaign of the queue name, else `meta.campaign`',
+    reply: 'response: code, enhanced code and content',
+    seconds: 'from `created_time` to `event_time`',
+  },
+  pointing:
+    'Let a log hook post to `https://HOST/hooks/NAME`, or name the folder of the local logs under `files`; not both for the same mail.',
+  authentication:
+    'KumoMTA signs nothing. Give the hook a token or credentials, and set the same under `auth`. A followed file needs none.',
+  answers:
+    'What the hook makes of an answer is in its Lua: let anything but 200 be a temporary failure (4xx), so that the record stays in the spool; a hook that turns it into a 500 loses it.',
+};
+
 export default {
   summary:
     'KumoMTA log records, posted by its log hooks or read from its local logs: `files: [/var/log/kumomta/*]` reads every segment in the folder once, finished or still written to, in zstd or plain. Not both for the same mail, which would then count twice',
+  docs,
   transport: 'lines',
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'unsubscribed'],
