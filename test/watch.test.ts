@@ -526,7 +526,7 @@ test('over days no pool is asked more than its allowance; the intervals are as l
   const world = withValidity(new World(...UCEPROTECT));
   const ips = addresses(300);
   // Every third is listed, and asked about twice: A and TXT are both questions.
-  ips.forEach((ip, n) => n % 3 === 0 && world.lists(UCEPROTECT[0]!, ip, '127.0.0.2'));
+  for (const [n, ip] of ips.entries()) if (n % 3 === 0) world.lists(UCEPROTECT[0]!, ip, '127.0.0.2');
   const lists = ['sender-score', 'validity-rpbl', 'uceprotect-1', 'uceprotect-2'];
   world.live(settings({ lists, ips, perDay: { uceprotect: 2000 } }));
   await world.pass(5 * DAY, 20 * SECOND);
