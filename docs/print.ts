@@ -1,10 +1,15 @@
-/** The running definitions become docs/metrics.md, docs/configuration.md and docs/sources.md; `--check` tells what has drifted. */
+/** The running definitions become the pages of PAGES; `--check` tells what has drifted. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
+import { BLOCKLISTS, type Blocklist, ZONE_STATES } from '../src/blocklist.ts';
+import type { Check } from '../src/check.ts';
+import { everyCheck } from '../src/checks-route.ts';
 import { loadSourceType, schemas, sourceTypes } from '../src/config.ts';
 import { AUTHENTICATION_METHODS, AUTHENTICATION_OUTCOMES, BOUNCE_CLASSES, REPLY_REASONS } from '../src/event.ts';
 import { catalogue, eventFamilies } from '../src/metrics.ts';
+import { DEFINITE, type ListVerdict, VERDICTS } from '../src/reading.ts';
 import { FIELDS, type SourceType } from '../src/source.ts';
+import { blocklists } from './blocklists.ts';
 
 const NOTE = '<!-- Printed by `npm run docs`; a change belongs into the definitions. -->\n';
 
@@ -15,6 +20,9 @@ function table(head: string[], rows: string[][]): string {
 }
 
 const code = (text: string) => `\`${text}\``;
+
+const LISTS = [...BLOCKLISTS].filter((entry): entry is [string, Blocklist] => !('retired' in entry[1]));
+const TIERS = ['page', 'ticket', 'info'] as const satisfies readonly Blocklist['tier'][];
 
 function metrics(): string {
   const rows = catalogue.map(({ name, type, help, labels }) => [code(name), type, labels.map(code).join(', '), help]);
@@ -34,6 +42,10 @@ Histogram bounds: ${buckets.join('; ')}.
 - \`reason\` of deferrals and bounces: ${REPLY_REASONS.map(code).join(', ')}
 - \`method\` and \`result\` of authentication (RFC 8601): ${AUTHENTICATION_METHODS.map(code).join(', ')}; ${AUTHENTICATION_OUTCOMES.map(code).join(', ')}
 - \`verdict\` of content filters: \`clean\`, \`spam\`
+- \`verdict\` of blocklists: ${VERDICTS.map(code).join(', ')}; [how they are to be read](checks.md#verdicts-of-blocklists)
+- \`state\` of blocklists: ${ZONE_STATES.map(code).join(', ')}
+- \`tier\` of listings: ${TIERS.map(code).join(', ')}; \`list\`, \`code\` and \`meaning\`: [blocklists.md](blocklists.md)
+- \`check\` and \`problem\`: [checks.md](checks.md); \`target\` is a sending address, or a sending domain in lower-case A-labels; \`kind\` of a target: \`ip\`, \`domain\`
 - \`source\` is the name a source is configured under; \`provider\` the mailbox provider of the recipient, \`other\` when it is none of the known ones.
 - \`sending_domain\`, \`sending_ip\`: \`unknown\` where the source does not say; these and \`campaign\` become \`__other__\` over their cap.
 `;
@@ -60,6 +72,35 @@ function keys(schema: z.ZodObject): string {
   return rows.length ? table(['key', 'default', 'what it does'], rows) : 'It has no keys of its own.\n';
 }
 
+const blocklistKeys = schemas.blocklists.unwrap();
+
+function keysOfLists(): string[][] {
+  return Object.entries(blocklistKeys.shape.keys.unwrap().shape).map(([key, schema]) => {
+    const opened = LISTS.filter(([, { needs }]) => needs !== undefined && 'key' in needs && needs.key === key);
+    return [
+      code(key),
+      opened.map(([name]) => `[${name}](blocklists.md#${name})`).join(', '),
+      (schema as z.ZodType).description ?? '',
+    ];
+  });
+}
+
+/** What is shown is also checked: an example that the schema refuses is not printed. */
+function warmup(): string {
+  const example = { ip: '192.0.2.61', start: '2026-12-01', daily: [50, 100, 200, 400, 800] };
+  schemas.top.shape.warmup.parse([example]);
+  const { ip, start, daily } = example;
+  return `An address that is to be trusted with more mail from day to day. \`email_warmup_day\` and \`email_warmup_plan_messages\` show each plan beside what was sent.
+
+\`\`\`yaml
+warmup:
+  - ip: ${ip}
+    start: ${start}   # the first day (UTC)
+    daily: [${daily.join(', ')}]   # messages of the first day, the second, and so on
+\`\`\`
+`;
+}
+
 async function configuration(): Promise<string> {
   let own = '';
   for (const type of sourceTypes()) {
@@ -76,6 +117,22 @@ A secret is written \`{ file: /path }\` or \`{ env: NAME }\`, never as itself. A
 ${keys(schemas.top)}
 ## \`limits\`
 ${keys(schemas.limits)}
+## \`resolver\`
+${keys(schemas.resolver)}
+## \`checks\`
+What is looked up, what its findings mean and what it needs: [checks.md](checks.md).
+
+${keys(schemas.checks)}
+## \`checks.blocklists\`
+The lists, with what they answer and what they allow: [blocklists.md](blocklists.md).
+
+${keys(blocklistKeys)}
+### \`checks.blocklists.keys\`
+${table(['key', 'opens', 'what it is'], keysOfLists())}
+A key is part of the names that are asked for, so a resolver sees it, and a name server on the way; it is in no label, log, page or answer of the exporter.
+
+## \`warmup\`
+${warmup()}
 ## Every source
 ${keys(schemas.common)}
 \`auth\` is \`none\`, or any of \`basic: [{ username, password }]\`, \`bearer: [secret]\`, \`headers: [{ name, value }]\`; any one credential that fits will do, so
@@ -149,10 +206,107 @@ function section({ type, summary, gives, docs }: SourceType & { type: string }):
   return `## ${type}\n${summary}. It tells of: ${gives.map(code).join(', ')}. Its keys: [${type}](configuration.md#${type}).\n\n${told}`;
 }
 
+/** What each verdict says, and of whom. */
+const MEANING: Record<ListVerdict, string> = {
+  listed: 'The list holds the target in a code that it documents as a listing.',
+  policy:
+    'The list holds it, and for no misdeed: the address is not meant to send mail directly (a line of customers, no reverse name). Receivers who use the list refuse mail all the same.',
+  info: 'An entry that says something and is no listing, such as "no data" or "neutral".',
+  allow: 'The list speaks well of it.',
+  score: 'A degree, shown in `email_reputation_score`.',
+  clear: 'A definite "no such name", from a list that has just answered its own test entries as it should.',
+  refused:
+    'The list does not answer this resolver, this key, or so many questions. The cause says what to do: [when a list refuses](blocklists.md#when-a-list-refuses).',
+  error:
+    'No answer, one that cannot be read, or one that is not believed because the list failed its own test entries (dead, wildcard, parked, interfered).',
+  unsupported: 'The list has no entries of this kind, such as IPv6 addresses. It was not asked.',
+  unknown_code:
+    'An answer in a code that the list does not document. Never a listing: codes come and go without notice.',
+};
+
+async function checks(): Promise<string> {
+  const all = [...(await everyCheck())];
+  const alone = LISTS.filter(([, { publicResolver }]) => publicResolver === 'refused').length;
+  const verdicts = VERDICTS.map((verdict) => [
+    code(verdict),
+    DEFINITE.includes(verdict) ? 'the target' : 'the list, the resolver or the question',
+    MEANING[verdict],
+  ]);
+  return `# Checks
+${NOTE}
+What is looked up about the addresses and domains that mail is sent from: blocklists and reputation services, and what mailbox providers look for in the DNS.
+Nothing is looked up without the key \`checks\` in the [configuration](configuration.md#checks); \`checks: {}\` takes the defaults, which look at every address and domain that sent mail
+within 24 hours. Each is asked about in its turn, spread over the interval, and never because somebody scrapes.
+
+## Asking now
+\`\`\`sh
+npm start -- check 192.0.2.10 example.com                                  # without a server; --help has the flags
+curl '127.0.0.1:9871/checks/blocklist?target=192.0.2.10&debug=true'        # a running exporter; /checks lists the checks
+\`\`\`
+The command ends with 0 when all is well, 1 when something is listed or failed, 2 when something could not be found out. With \`--json\` it prints one object a reading; \`/checks/…\` answers in JSON when
+\`Accept\` asks for it, and stands behind the users of \`--web.config.file\` like everything that is for people. \`debug=true\` adds every step: what was asked, what came back, how it was judged. One target is asked about at a
+time, and few at once: 429 says when to come back.
+
+## Which checks there are
+${table(
+  ['check', 'of', 'what it asks'],
+  all.map(([name, { summary, targets }]) => [
+    `[${code(name)}](#${name})`,
+    targets.map((kind) => (kind === 'ip' ? 'addresses' : 'domains')).join(', '),
+    sentence(summary),
+  ]),
+)}
+A check of DNS has passed when it has no problem. A problem is something that receivers refuse, distrust or ignore mail for, and is shown in \`email_dns_check_problem\`; a warning, in \`email_dns_check_warning\`, is worth
+knowing and no receiver acts on it today. When nobody could say (SERVFAIL, REFUSED, silence), nothing is known: what was known before is shown for three intervals, then nothing.
+
+## Verdicts of blocklists
+Not every answer is a listing, and no answer is not "clear". \`email_blocklist_listed\` is 1 for \`listed\`, 0 for any other definite verdict, and absent when there was none for three intervals. A change between listed and not listed counts
+when it is still so after \`confirm_after\`.
+
+${table(['verdict', 'says something of', 'meaning'], verdicts)}
+## Allowances
+Operators say how much they want to be asked. Lists of one operator draw on one allowance (\`pool\`): it fills evenly over the day, what is left is kept over restarts, and where there are so many targets that it would not last,
+each is asked about less often instead. Tests of the lists, confirmations and people who ask now draw on the same allowance; what is used up is not asked, and is unknown. The figures are in [blocklists.md](blocklists.md); \`checks.blocklists.per_day\`
+says what your contract allows. The \`check\` command keeps no allowances, which is why it takes few targets.
+
+## A resolver of your own
+Lists count and bill by the address that asks. A public resolver (Google’s, Cloudflare’s, Quad9’s, and those of most clouds and access providers) asks for everybody, so it is over every allowance: ${alone} of the ${LISTS.length} lists here refuse such resolvers outright, others answer some
+questions and not others, and some public resolvers hide the refusal behind "no such name", which a careless checker takes for "clear". So ask through a resolver that goes to the name servers itself, forwards to nobody, and has a
+reverse name of its own. Unbound does, in five lines:
+
+\`\`\`
+server:
+  interface: 127.0.0.1
+  access-control: 127.0.0.0/8 allow
+  qname-minimisation: no
+  cache-max-negative-ttl: 300
+\`\`\`
+
+(the fourth keeps one question from becoming several at the list, the fifth lets a new listing be seen within minutes), and in the configuration \`resolver: { servers: [127.0.0.1] }\`. From a cloud whose whole network is refused, take a key: [names of keys](configuration.md#checksblocklistskeys). Whether a list answers you is in \`email_blocklist_health\`.
+
+${all.map(ofCheck).join('\n')}`;
+}
+
+function ofCheck([name, { summary, problems }]: [string, Check]): string {
+  const findings = Object.entries(problems);
+  const told =
+    findings.length > 0
+      ? table(
+          ['problem or warning', 'what to do'],
+          findings.map(([finding, advice]) => [code(finding), advice.replace(/</g, '&lt;')]),
+        )
+      : 'The lists, what they answer, and how to get off each of them: [blocklists.md](blocklists.md).\n';
+  return `## ${name}\n${sentence(summary)}.\n\n${told}`;
+}
+
+const sentence = (text: string) => text[0]!.toUpperCase() + text.slice(1);
+
 export const PAGES: Record<string, () => string | Promise<string>> = {
   'docs/metrics.md': metrics,
   'docs/configuration.md': configuration,
   'docs/sources.md': sources,
+  'docs/checks.md': checks,
+  'docs/blocklists.md': blocklists,
 };
 
 const root = new URL('../', import.meta.url);

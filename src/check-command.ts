@@ -130,6 +130,10 @@ function readOptions(args: string[], checks: ReadonlyMap<string, Check>): Option
     throw new Usage(
       `${targets.length} targets are too many for lists that count questions: name ${MOST} at most, or configure the exporter, which spreads them`,
     );
+  for (const text of targets) {
+    const target = publicTarget(text);
+    if (typeof target === 'string') throw new Usage(target);
+  }
   for (const name of values.only)
     if (!checks.has(name))
       throw new Usage(
@@ -196,8 +200,7 @@ function jobsOf(
   const seen = new Set<string>();
   for (const text of targets) {
     const target = publicTarget(text, selectors.length > 0 ? selectors : selectorsOf(settings.targets, text));
-    if (typeof target === 'string') throw new Usage(target);
-    if (seen.has(target.name)) continue;
+    if (typeof target === 'string' || seen.has(target.name)) continue;
     seen.add(target.name);
     if (wanted('blocklist'))
       for (const list of concerned(settings.lists, target))

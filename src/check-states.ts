@@ -2,7 +2,6 @@
  * Readings become what is known of each target: the latest, the last definite one, and what is still to be confirmed. Kept in the
  * ledger's file, so that a restart neither forgets a listing nor believes a new one too soon.
  */
-import { BLOCKLISTS } from './blocklist.ts';
 import { type BlocklistReading, DEFINITE, type ListVerdict, type Reading } from './reading.ts';
 import type { ZoneHealth } from './zone-health.ts';
 
@@ -74,7 +73,7 @@ export class CheckStates {
 
   constructor(shelf: Shelf) {
     this.shelf = shelf;
-    for (const [key, text] of shelf.readings) if (key.startsWith(KEY)) this.restore(key, JSON.parse(text) as Kept);
+    for (const [key, text] of shelf.readings) if (key.startsWith(KEY)) this.place(JSON.parse(text) as Kept);
   }
 
   /** True when a verdict was not believed yet and is to be asked for again soon. */
@@ -180,12 +179,6 @@ export class CheckStates {
 
   private mapOf(of: Kept['of']) {
     return { list: this.lists, check: this.checks, score: this.scores, certificate: this.certificates }[of];
-  }
-
-  private restore(key: string, kept: Kept): void {
-    // A list that this version no longer has is not asked again, and would stay listed for ever.
-    if (kept.of === 'list' && !BLOCKLISTS.has(kept.list)) this.changed.set(key, null);
-    else this.place(kept);
   }
 }
 

@@ -77,10 +77,13 @@ export const checksSchema = (duration: () => z.ZodType<number>) =>
       .describe('Sending addresses to check, beside those seen in events'),
     domains: z
       .array(
-        z.union([
-          domain.transform((name) => ({ name, selectors: [] as string[] })),
-          z.strictObject({ name: domain, selectors: z.array(selector).default([]) }),
-        ]),
+        z.union(
+          [
+            domain.transform((name) => ({ name, selectors: [] as string[] })),
+            z.strictObject({ name: domain, selectors: z.array(selector).default([]) }),
+          ],
+          'must be a domain name, or `name` with its `selectors`',
+        ),
       )
       .default([])
       .describe('Sending domains to check, beside those seen in events: a name, or `name` with its DKIM `selectors`'),

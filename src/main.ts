@@ -128,16 +128,17 @@ async function ended(code: Promise<number>): Promise<void> {
 /** The resolver and those who ask it: as long as the configuration wants them. */
 class Lookups {
   readonly watch: Watch;
+  private readonly ask: Ask;
   private resolver: Resolver | undefined;
   private mx: MxLookup | undefined;
   private written = '';
 
   constructor(ledger: Ledger, log: Logger, checks: Awaited<ReturnType<typeof loadChecks>>) {
-    const ask: Ask = async (...question) => {
+    this.ask = async (...question) => {
       if (this.resolver) return await this.resolver.ask(...question);
       throw new Unanswered('aborted', 'nothing is looked up: the configuration has no `checks`');
     };
-    this.watch = new Watch({ shelf: ledger, series: ledger.series, ask, checks, log, now: Date.now });
+    this.watch = new Watch({ shelf: ledger, series: ledger.series, ask: this.ask, checks, log, now: Date.now });
     this.watch.start();
   }
 
@@ -155,8 +156,9 @@ class Lookups {
       this.written = written;
       await before?.close();
     }
-    this.mx?.stop();
-    this.mx = providersByMx ? new MxLookup((...question) => this.resolver!.ask(...question)) : undefined;
+    if (!providersByMx) this.mx?.stop();
+    // What it waits to look up again outlasts a reload.
+    this.mx = providersByMx ? (this.mx ?? new MxLookup(this.ask)) : undefined;
     this.mx?.start();
     this.watch.apply(checks);
   }

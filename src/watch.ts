@@ -14,7 +14,7 @@ import { concerned } from './checks/blocklist.ts';
 import type { ChecksSettings } from './checks-config.ts';
 import type { GaugeFamily } from './exposition.ts';
 import { CHECK_GAUGES } from './metrics.ts';
-import { type Level, type Pace, paces, Quota, TRIES } from './quota.ts';
+import { type Demand, type Level, type Pace, paces, Quota, TRIES } from './quota.ts';
 import { type BlocklistReading, DEFINITE, type Reading } from './reading.ts';
 import type { SeriesStore } from './series.ts';
 import { chooseTargets, Senders } from './targets.ts';
@@ -23,10 +23,11 @@ import { probe, type ZoneHealth } from './zone-health.ts';
 /** Milliseconds. */
 const TICK = 1000;
 /** Between two looks at who sent mail. */
-const LOOK = 60_000;
+const LOOK = 15_000;
 /** A list that passed its test is tested again after this long; one that did not after the first of RETRY, then twice as long. */
 const TEST = 30 * 60_000;
 const RETRY = 60_000;
+const JITTER = 0.1;
 /** A check that does not come to an end. */
 const PATIENCE = 60_000;
 /** Jobs under way, in all and of one line. The resolver has bounds of its own for the questions that they put. */
@@ -48,9 +49,16 @@ interface Job {
   line: Line;
   /** Unix ms. */
   due: number;
+  /** When it last came to an end, in this life or the one before. */
+  last: number | undefined;
   state: 'asleep' | 'waiting' | 'running';
   failures: number;
+  /** Off the plan. */
+  gone: boolean;
 }
+
+/** By `kind name`, then by target. */
+type Jobs = Map<string, Map<string, Job>>;
 
 /** Jobs whose turn has come: those of the lists that draw on one allowance, or those of one check of DNS. */
 interface Line {
@@ -61,7 +69,7 @@ interface Line {
   running: number;
 }
 
-/** `left`: not asked, since the list would not be believed. */
+/** `left`: nothing that a list in such a state can be believed; it is left in peace until it passes its test. */
 type Outcome = 'fine' | 'unconfirmed' | 'failed' | 'left';
 
 export interface WatchParts {
@@ -94,9 +102,9 @@ export class Watch {
   readonly states: CheckStates;
   private readonly parts: WatchParts;
   private readonly senders: Senders;
-  private readonly jobs = new Map<string, Job>();
+  private jobs: Jobs = new Map();
   /** By pool (of lists) or check. */
-  private lines = new Map<string, Line>();
+  private readonly lines = new Map<string, Line>();
   private inTurn: Line[] = [];
   private paces = new Map<string, Pace>();
   private lists = new Map<string, ChosenList>();
@@ -120,27 +128,26 @@ export class Watch {
   apply(settings: ChecksSettings | undefined): void {
     const { shelf, checks } = this.parts;
     const now = this.parts.now();
-    const lines = new Map<string, Line>();
-    const line = (name: string): Line => {
-      const found = lines.get(name) ??
-        this.lines.get(name) ?? { quota: undefined, urgent: new Set(), usual: new Set(), running: 0 };
-      lines.set(name, found);
-      return found;
-    };
-    this.collect();
+    // Lines stay when their lists go, and with them what is used of the allowance.
     for (const { list } of settings?.lists ?? []) {
       const place = QUOTA + list.quota.pool;
-      const kept = this.unsaved.get(place) ?? shelf.readings.get(place);
-      const level = line(place).quota?.kept ?? (kept ? (JSON.parse(kept) as Level) : undefined);
-      line(place).quota = new Quota({ perDay: perDay(list, settings) }, level, now);
+      const kept = shelf.readings.get(place);
+      const line = this.line(place);
+      const level = line.quota?.kept ?? (kept === undefined ? undefined : (JSON.parse(kept) as Level));
+      line.quota = new Quota({ perDay: perDay(list, settings) }, level, now);
     }
-    for (const check of checks.keys()) line(check);
-    this.lines = lines;
-    this.inTurn = [...lines.values()];
+    for (const check of checks.keys()) this.line(check);
+    this.inTurn = [...this.lines.values()];
     this.settings = settings;
     this.lists = new Map(settings?.lists.map((list) => [list.name, list]));
     for (const list of [...this.states.health.keys()]) if (!this.lists.has(list)) this.states.health.delete(list);
     this.look(now, true);
+  }
+
+  private line(place: string): Line {
+    const line = this.lines.get(place) ?? { quota: undefined, urgent: new Set(), usual: new Set(), running: 0 };
+    this.lines.set(place, line);
+    return line;
   }
 
   start(): void {
@@ -161,7 +168,8 @@ export class Watch {
   async tick(): Promise<void> {
     const now = this.parts.now();
     if (this.settings && now >= this.nextLook) this.look(now, false);
-    for (const job of this.jobs.values()) if (job.state === 'asleep' && job.due <= now) this.queue(job, now);
+    for (const group of this.jobs.values())
+      for (const job of group.values()) if (job.state === 'asleep' && job.due <= now) this.queue(job, now);
     this.pump();
     await this.save();
   }
@@ -203,8 +211,10 @@ export class Watch {
   /** `anew`: other targets or not, the plan is made again. */
   private look(now: number, anew: boolean): void {
     this.nextLook = now + LOOK;
-    const before = anew && this.targets.size === 0 ? this.states.targets() : new Set(this.targets.keys());
-    for (const change of this.senders.look(this.parts.series, now)) this.unsaved.set(...change);
+    const changes = this.senders.look(this.parts.series, now);
+    for (const change of changes) this.unsaved.set(...change);
+    if (!anew && changes.size === 0) return;
+    const before = this.targets.size === 0 ? this.states.targets() : new Set(this.targets.keys());
     const targets = this.settings
       ? chooseTargets(this.settings.targets, this.senders, before)
       : new Map<string, Target>();
@@ -215,77 +225,93 @@ export class Watch {
 
   /** Makes jobs for what is wanted, and forgets what is no more. */
   private arrange(now: number): void {
-    const skip = new Set(this.settings?.skip);
-    const wanted = new Map<string, Job>();
-    const want = (kind: Kind, name: string, target: Target, line: Line): void => {
-      const key = keyOf(kind, name, target.name);
-      const job = this.jobs.get(key) ?? { kind, name, line, target, due: 0, state: 'asleep', failures: 0 };
-      wanted.set(key, Object.assign(job, { target, line }));
-    };
-    const holds = (isDomain: boolean) =>
-      [...this.lists.values()].filter(({ list }) => list.targets.some((kind) => (kind === 'domain') === isDomain));
-    const byKind = { ip: holds(false), domain: holds(true) };
-    this.pace(byKind);
-    for (const [name, { list }] of this.lists) want('zone', name, NOBODY, this.lines.get(QUOTA + list.quota.pool)!);
-    for (const target of this.targets.values()) {
-      for (const { name, list } of byKind[target.kind])
-        want('list', name, target, this.lines.get(QUOTA + list.quota.pool)!);
-      for (const [name, check] of this.parts.checks)
-        if (check.targets.includes(target.kind) && !skip.has(name)) want('check', name, target, this.lines.get(name)!);
+    const { settings } = this;
+    const before = this.jobs;
+    const targets = [...this.targets.values()];
+    const about = new Map(
+      [...this.lists.values()].map((list) => [list, targets.filter(({ kind }) => holds(list, kind))]),
+    );
+    this.pace(about);
+    this.jobs = new Map();
+    for (const [{ name, list }, its] of about) {
+      const line = this.lines.get(QUOTA + list.quota.pool)!;
+      this.want('zone', name, line, [NOBODY], before, now);
+      this.want('list', name, line, its, before, now);
     }
-    for (const [key, job] of wanted) if (job.state === 'asleep') this.time(job, !this.jobs.has(key), now);
-    this.jobs.clear();
-    for (const [key, job] of wanted) this.jobs.set(key, job);
-    this.states.keepOnly((kind, name, target) => wanted.has(keyOf(kind, name, target)), now - CERTIFICATES);
-  }
-
-  private pace(lists: Readonly<Record<Target['kind'], readonly ChosenList[]>>): void {
-    const targets = { ip: 0, domain: 0 };
-    for (const { kind } of this.targets.values()) targets[kind]++;
-    const asked = (list: ChosenList) =>
-      (lists.ip.includes(list) ? targets.ip : 0) + (lists.domain.includes(list) ? targets.domain : 0);
-    this.paces = paces(
-      new Map(
-        [...this.lists].map(([name, chosen]) => {
-          const { quota, everyMinutes } = chosen.list;
-          const interval = Math.max(everyMinutes * 60_000, this.settings?.listInterval ?? 0);
-          const { pool } = quota;
-          return [
-            name,
-            {
-              pool,
-              perDay: perDay(chosen.list, this.settings),
-              interval,
-              targets: asked(chosen),
-              tests: testsOf(chosen),
-            },
-          ];
-        }),
-      ),
+    for (const [name, check] of this.parts.checks) {
+      if (settings?.skip.includes(name)) continue;
+      const its = targets.filter(({ kind }) => check.targets.includes(kind));
+      this.want('check', name, this.lines.get(name)!, its, before, now);
+    }
+    for (const left of before.values()) for (const job of left.values()) job.gone = true;
+    this.states.keepOnly(
+      (kind, name, target) => this.jobs.get(`${kind} ${name}`)?.has(target) ?? false,
+      now - CERTIFICATES,
     );
   }
 
-  /**
-   * A new job starts within the next minute; one whose last answer is known goes on where it was, so that a restart is no burst.
-   * One that is there already starts earlier where the interval became shorter.
-   */
-  private time(job: Job, isNew: boolean, now: number): void {
-    const { kind, name, target } = job;
-    const soon = now + (kind === 'zone' ? 0 : Math.random() * Math.min(RETRY, this.targets.size * 1000));
-    const list = kind === 'list' ? this.states.listState(name, target.name) : undefined;
-    const last = list?.at ?? (kind === 'check' ? this.states.checkState(name, target.name)?.at : undefined);
-    const confirms = list?.pending !== undefined;
-    const next =
-      last === undefined
-        ? soon
-        : Math.max(soon, last + (confirms ? this.settings!.confirmAfter : this.intervalOf(job)));
-    if (!isNew) {
-      if (kind !== 'zone' && last !== undefined) job.due = Math.min(job.due, next + this.intervalOf(job) / 10);
-      return;
+  /** Jobs that are there already move over from `before`. */
+  private want(kind: Kind, name: string, line: Line, targets: readonly Target[], before: Jobs, now: number): void {
+    const group = new Map<string, Job>();
+    const old = before.get(`${kind} ${name}`);
+    for (const target of targets) {
+      const known = old?.get(target.name);
+      old?.delete(target.name);
+      const job: Job = known ?? {
+        kind,
+        name,
+        line,
+        target,
+        due: 0,
+        last: undefined,
+        state: 'asleep',
+        failures: 0,
+        gone: false,
+      };
+      // Its selectors may be others.
+      job.target = target;
+      group.set(target.name, job);
+      if (known) this.shorten(job, now);
+      else this.schedule(job, now);
     }
-    job.due = next;
+    this.jobs.set(`${kind} ${name}`, group);
+  }
+
+  private pace(about: ReadonlyMap<ChosenList, readonly Target[]>): void {
+    const demand = [...about].map(([chosen, targets]): [string, Demand] => {
+      const { quota, everyMinutes } = chosen.list;
+      const interval = Math.max(everyMinutes * 60_000, this.settings?.listInterval ?? 0);
+      const day = perDay(chosen.list, this.settings);
+      return [
+        chosen.name,
+        { pool: quota.pool, perDay: day, interval, targets: targets.length, tests: testsOf(chosen) },
+      ];
+    });
+    this.paces = paces(new Map(demand));
+  }
+
+  /** A new job starts within the next minute; one whose last answer is known goes on where it was, so that a restart is no burst. */
+  private schedule(job: Job, now: number): void {
+    const { kind, name, target } = job;
+    const soon = kind === 'zone' ? now : this.soon(now);
+    const list = kind === 'list' ? this.states.listState(name, target.name) : undefined;
+    job.last = list?.at ?? (kind === 'check' ? this.states.checkState(name, target.name)?.at : undefined);
+    const wait = list?.pending ? this.settings!.confirmAfter : this.intervalOf(job);
+    job.due = job.last === undefined ? soon : Math.max(soon, job.last + wait);
     // So that it is asked again as soon as the list passes its test.
     if (list && !isAnswer(list.verdict)) job.failures = 1;
+  }
+
+  /** What is left to wait, where the interval is another now. */
+  private shorten(job: Job, now: number): void {
+    if (job.kind === 'zone' || job.last === undefined) return;
+    const wait = this.intervalOf(job) * (1 + JITTER);
+    if (job.due > job.last + wait) job.due = Math.max(this.soon(now), job.last + wait);
+  }
+
+  /** Within a minute, or less where there is little to ask. */
+  private soon(now: number): number {
+    return now + Math.random() * Math.min(RETRY, this.targets.size * 1000);
   }
 
   private intervalOf({ kind, name }: Pick<Job, 'kind' | 'name'>): number {
@@ -369,11 +395,12 @@ export class Watch {
   private timeAgain(job: Job, outcome: Outcome): void {
     job.failures = outcome === 'failed' || outcome === 'left' ? job.failures + 1 : 0;
     // Jittered, so that jobs that were due together drift apart.
-    const usual = this.intervalOf(job) * (0.9 + Math.random() * 0.2);
+    const usual = this.intervalOf(job) * (1 - JITTER + Math.random() * 2 * JITTER);
     const least = job.kind === 'zone' ? this.paces.get(job.name)!.test : 0;
     const again = Math.max(least, RETRY * 2 ** (job.failures - 1) * (0.8 + Math.random() * 0.4));
     const wait = { fine: usual, left: usual, unconfirmed: this.settings!.confirmAfter, failed: again }[outcome];
-    job.due = this.parts.now() + Math.min(usual, wait);
+    job.last = this.parts.now();
+    job.due = job.last + Math.min(usual, wait);
     if (outcome === 'unconfirmed') this.testSoon(job.name);
   }
 
@@ -394,16 +421,15 @@ export class Watch {
       this.parts.log[healthy ? 'info' : 'warn']({ list: name, ...health }, 'state of a list');
       // What it could not be believed about is asked again.
       if (healthy)
-        for (const each of this.jobs.values())
-          if (each.kind === 'list' && each.name === name && each.failures > 0)
-            each.due = Math.min(each.due, now + Math.random() * RETRY);
+        for (const each of this.jobs.get(`list ${name}`)!.values())
+          if (each.failures > 0) each.due = Math.min(each.due, this.soon(now));
     }
     return healthy ? 'fine' : 'failed';
   }
 
   /** Before a change is believed: a list that ends seems to list everything, or nothing. */
   private testSoon(list: string): void {
-    const job = this.jobs.get(keyOf('zone', list, NOBODY.name))!;
+    const job = this.jobs.get(`zone ${list}`)!.get(NOBODY.name)!;
     const { at } = this.states.health.get(list)!;
     const least = Math.max(this.settings!.confirmAfter, this.paces.get(list)!.test * HASTE);
     job.due = Math.min(job.due, Math.max(this.parts.now(), at + least));
@@ -431,7 +457,7 @@ export class Watch {
     if (!this.isWanted(job)) return outcome;
     for (const reading of readings) {
       const unconfirmed = this.states.take(reading, this.parts.now());
-      if (reading.kind === 'blocklist' && !isAnswer(reading.verdict)) outcome = 'failed';
+      if (reading.kind === 'blocklist' && !isAnswer(reading.verdict)) outcome = state === 'healthy' ? 'failed' : 'left';
       else if (unconfirmed) outcome = 'unconfirmed';
     }
     return outcome;
@@ -455,7 +481,7 @@ export class Watch {
 
   /** Neither stopped nor taken off the plan in the meantime. */
   private isWanted(job: Job): boolean {
-    return !this.stopped && this.jobs.get(keyOf(job.kind, job.name, job.target.name)) === job;
+    return !this.stopped && !job.gone;
   }
 
   private stateOf(list: string): ZoneState {
@@ -492,15 +518,11 @@ export class Watch {
     return { ...world, ask: quota.within(world.ask, purse, this.parts.now) };
   }
 
-  private collect(): void {
+  private async save(): Promise<void> {
     for (const [place, { quota }] of this.lines) {
       const level = quota?.unsaved();
       if (level) this.unsaved.set(place, JSON.stringify(level));
     }
-  }
-
-  private async save(): Promise<void> {
-    this.collect();
     await this.states.save();
     const { unsaved } = this;
     if (unsaved.size === 0) return;
@@ -513,7 +535,8 @@ export class Watch {
   }
 }
 
-const keyOf = (kind: Kind, name: string, target: string) => `${kind} ${name} ${target}`;
+const holds = ({ list }: ChosenList, kind: Target['kind']) =>
+  list.targets.some((each) => (each === 'domain') === (kind === 'domain'));
 
 /** As the configuration has it of the pool, or the list. */
 const perDay = ({ quota }: ChosenList['list'], settings: ChecksSettings | undefined) =>

@@ -1,6 +1,7 @@
-/** Who is looked up: the configuration's addresses and domains, and those that sent mail, bounded. */
+/** Who is looked up, as the configuration says it: its own addresses and domains, and those that sent mail, bounded. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ConfigError, parseConfig } from '../src/config.ts';
 import { type Member, OTHER } from '../src/series.ts';
 import { chooseTargets, isPublic, Senders, type TargetSettings, targetOf } from '../src/targets.ts';
 
@@ -115,4 +116,79 @@ test('a sender is told to the file hourly, and remembered over a restart', () =>
     }
   assert.equal(writes, 6);
   assert.deepEqual(new Senders(kept).names(), ['192.0.2.1']);
+});
+
+/** What is wrong with a configuration: the path of each problem, and a word of it. */
+async function problems(configuration: object): Promise<string[]> {
+  try {
+    await parseConfig(JSON.stringify(configuration), 'x.yml');
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return [...error.problems];
+  }
+}
+
+test('without `checks` nothing is looked up; `checks: {}` takes the defaults', async () => {
+  assert.equal((await parseConfig('{}', 'x.yml')).checks, undefined);
+  const { checks } = await parseConfig('checks: {}', 'x.yml');
+  assert.deepEqual([checks!.interval, checks!.confirmAfter, checks!.targets.most], [HOUR, 120_000, 1000]);
+  const lists = checks!.lists.map(({ name }) => name);
+  assert.ok(lists.includes('spamhaus-zen') && !lists.includes('abusix'), lists.join(' '));
+  assert.deepEqual((await parseConfig('checks: { blocklists: { enabled: false } }', 'x.yml')).checks!.lists, []);
+});
+
+test('name servers are written as addresses, with or without a port', async () => {
+  const servers = ['127.0.0.1', '::1', '192.0.2.53:5353', '[2001:db8::53]:53'];
+  const { resolver } = await parseConfig(JSON.stringify({ resolver: { servers } }), 'x.yml');
+  assert.deepEqual(resolver.servers, ['127.0.0.1:53', '[::1]:53', '192.0.2.53:5353', '[2001:db8::53]:53']);
+  for (const bad of [
+    'localhost',
+    '127.0.0.1:0',
+    '127.0.0.1:70000',
+    '999.1.1.1:53',
+    '[::1]',
+    '[127.0.0.1]:53',
+    '::1:53:x',
+  ])
+    assert.equal((await problems({ resolver: { servers: [bad] } })).length, 1, bad);
+});
+
+test('mistakes about what is looked up are told with their place', async () => {
+  const cases: [object, RegExp][] = [
+    [{ ips: ['192.0.2'] }, /checks\.ips\.0: must be an IP address/],
+    [{ ips: ['fe80::1%eth0'] }, /checks\.ips\.0: must be an IP address/],
+    [{ domains: ['not a domain'] }, /checks\.domains\.0: must be a domain name/],
+    [
+      { domains: [{ name: 'example.com', selectors: ['a b'] }] },
+      /checks\.domains\.0\.selectors\.0: must be a DKIM selector/,
+    ],
+    [{ interval: '10s' }, /checks\.interval: must be 1m or more/],
+    [{ skip: ['spff'] }, /checks\.skip\.0: there is no check "spff"/],
+    [{ skip: ['blocklist'] }, /checks\.skip\.0: lists are left out with/],
+    [{ blocklists: { interval: '59s' } }, /checks\.blocklists\.interval: must be 1m or more/],
+    [{ blocklists: { per_day: { nobody: 100 } } }, /checks\.blocklists\.per_day\.nobody: there is no pool/],
+    [{ blocklists: { per_day: { psbl: 10 } } }, /checks\.blocklists\.per_day\.psbl: must be 50 or more/],
+    [{ blocklists: { lists: ['nix-spam'] } }, /checks\.blocklists\.lists\.0: /],
+    [{ blocklists: { lists: ['abusix'] } }, /checks\.blocklists\.lists\.0: abusix answers holders of a key only/],
+  ];
+  for (const [checks, told] of cases) {
+    const [first = '', ...more] = await problems({ checks });
+    assert.match(first, told);
+    assert.deepEqual(more, []);
+  }
+});
+
+test('a key is read from where it is kept, and in no mistake that is told', async (t) => {
+  process.env.TEST_LIST_KEY = 's3cr3t key';
+  t.after(() => delete process.env.TEST_LIST_KEY);
+  const [first = '', ...more] = await problems({
+    checks: { blocklists: { keys: { abusix: { env: 'TEST_LIST_KEY' } } } },
+  });
+  assert.match(first, /checks\.blocklists\.keys/);
+  assert.doesNotMatch([first, ...more].join(), /s3cr3t/);
+  process.env.TEST_LIST_KEY = 's3cr3t';
+  const { checks } = await parseConfig('checks: { blocklists: { keys: { abusix: { env: TEST_LIST_KEY } } } }', 'x.yml');
+  assert.ok(checks!.lists.some(({ name }) => name === 'abusix'));
+  assert.doesNotMatch(JSON.stringify(checks), /s3cr3t/);
 });

@@ -9,6 +9,8 @@ import type { Logger } from 'pino';
 import { BLOCKLISTS, choose } from '../src/blocklist.ts';
 import { type Ask, type Check, type DnsAnswer, type RecordType, type Target, Unanswered } from '../src/check.ts';
 import type { ChecksSettings } from '../src/checks-config.ts';
+import { providerOf } from '../src/mailbox-provider.ts';
+import { MxLookup } from '../src/mx-lookup.ts';
 import type { Reading } from '../src/reading.ts';
 import type { Member } from '../src/series.ts';
 import { Watch } from '../src/watch.ts';
@@ -21,8 +23,8 @@ const START = Date.parse('2026-11-24T00:00:00Z');
 const PSBL = 'psbl.surriel.com';
 const IP = '192.0.2.10';
 
-/** An address that is answered, or what goes wrong; `never`: nothing comes, not even an end. */
-type Says = string | readonly string[] | 'NXDOMAIN' | 'SERVFAIL' | 'timeout' | 'never';
+/** An address that is answered, or what goes wrong; `never`: nothing comes; a promise: what comes of it. */
+type Says = string | readonly string[] | 'NXDOMAIN' | 'SERVFAIL' | 'timeout' | 'never' | Promise<string>;
 
 interface Asked {
   at: number;
@@ -61,6 +63,7 @@ class World {
   /** Of the ledger, for a while. */
   busy = false;
   readonly errors: unknown[] = [];
+  givenUp = 0;
   sent: { domain: string; ip: string; at: number }[] = [];
   readonly checks = new Map<string, Check>();
   watch!: Watch;
@@ -76,11 +79,15 @@ class World {
 
   ask: Ask = async (name, type, { signal, fresh = false } = {}) => {
     this.asked.push({ at: this.now, name, type, fresh });
-    const said = this.says.get(name) ?? this.says.get(`*.${name.split('.').slice(4).join('.')}`) ?? 'NXDOMAIN';
-    if (said === 'never')
+    const says = this.says.get(name) ?? this.says.get(`*.${name.split('.').slice(4).join('.')}`) ?? 'NXDOMAIN';
+    if (says === 'never')
       return await new Promise((_, reject) => {
-        signal?.addEventListener('abort', () => reject(new Unanswered('aborted', 'given up')));
+        signal?.addEventListener('abort', () => {
+          this.givenUp++;
+          reject(new Unanswered('aborted', 'given up'));
+        });
       });
+    const said = says instanceof Promise ? await says : says;
     if (said === 'timeout') throw new Unanswered('timeout', 'no answer');
     const answer: DnsAnswer = { rcode: 'NOERROR', records: [], server: '192.0.2.53:53', took: 1 };
     if (said === 'NXDOMAIN' || said === 'SERVFAIL') return { ...answer, rcode: said };
@@ -372,6 +379,19 @@ test('a list that begins to list everything between two tests lists nobody', asy
   assert.equal(world.shown('health', 'psbl', 'wildcard'), 1);
 });
 
+test('a list that cannot be tested again for now is not believed a change', async () => {
+  const world = new World(PSBL);
+  const ips = addresses(10);
+  world.live(settings({ ips, perDay: { psbl: 500 }, confirmAfter: SECOND }));
+  while (world.about(PSBL).length === 0) await world.pass(SECOND);
+  world.says.set(`*.${PSBL}`, '127.0.0.2');
+  for (let n = 0; n < 2 * 60; n++) {
+    await world.pass(MINUTE, 10 * SECOND);
+    for (const ip of ips) assert.notEqual(world.shown('listed', 'psbl', ip), 1);
+  }
+  assert.equal(world.shown('health', 'psbl', 'wildcard'), 1);
+});
+
 test('a list that is emptied between two tests clears nobody', async () => {
   const world = await listed();
   world.lists(PSBL, IP, 'NXDOMAIN');
@@ -608,6 +628,7 @@ test('checks of DNS: by kind of target, each interval, but those that are skippe
 });
 
 test('a check that throws, or never ends, does not stop the others', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
   const world = new World(PSBL);
   const fine = counted('spf');
   const broken = { ...fine.check, run: async () => Promise.reject(new TypeError('a mistake')) };
@@ -617,6 +638,11 @@ test('a check that throws, or never ends, does not stop the others', async () =>
   await world.pass(HOUR + 30 * MINUTE, 10 * SECOND);
   assert.ok(fine.runs.length >= 2);
   assert.equal(world.shown('listed', 'psbl', IP), 0);
+  assert.equal(world.shown('checked', 'dkim', 'example.com'), undefined);
+  mock.timers.tick(MINUTE);
+  await turn();
+  assert.equal(world.shown('checked', 'dkim', 'example.com'), 0, 'patience ends');
+  mock.timers.reset();
   assert.equal(world.shown('passed', 'mx', 'example.com'), undefined);
   assert.ok(world.errors.length > 0 && world.errors.every((error) => (error as { check: string }).check === 'mx'));
 });
@@ -715,10 +741,22 @@ test('a reload: lists go and come, selectors change, and the allowance is what i
   assert.deepEqual(world.errors, []);
 });
 
-test('a reload while questions are under way', async () => {
-  const world = new World();
-  world.says.set(`*.${PSBL}`, 'never');
-  world.lists(PSBL, '127.0.0.2', '127.0.0.2');
+test('reloads bring no allowance back while the ledger takes nothing', async () => {
+  const world = new World(PSBL);
+  const wanted = settings({ ips: addresses(250), perDay: { psbl: 3000 } });
+  world.busy = true;
+  const watch = world.live(wanted);
+  for (let n = 0; n < 20; n++) {
+    await world.pass(5 * SECOND);
+    watch.apply(wanted);
+  }
+  assert.ok(world.asked.length <= 30 + (2970 * 100) / 86_400, `${world.asked.length}`);
+});
+
+test('a reload while questions are under way: what comes then is about nothing that is wanted', async () => {
+  const world = new World(PSBL);
+  const late = Promise.withResolvers<string>();
+  world.says.set(`*.${PSBL}`, late.promise);
   world.says.set(`1.0.0.127.${PSBL}`, 'NXDOMAIN');
   const watch = world.live(settings({ ips: addresses(100) }));
   await world.pass(MINUTE);
@@ -726,6 +764,7 @@ test('a reload while questions are under way', async () => {
   watch.apply(undefined);
   await world.pass(5 * SECOND);
   watch.apply(settings({ lists: ['blocklist-de'] }));
+  late.resolve('127.0.0.2');
   await world.pass(5 * SECOND);
   assert.deepEqual(
     world.samples('verdict').filter((sample) => sample.startsWith('psbl')),
@@ -736,12 +775,18 @@ test('a reload while questions are under way', async () => {
 
 test('fewer targets: those that waited long for their turn are asked soon', async () => {
   const world = withValidity(new World());
-  const ips = addresses(300);
+  const ips = addresses(900);
   const wanted: Wanted = { lists: ['sender-score'], ips };
   world.live(settings(wanted));
-  await world.pass(2 * DAY, 20 * SECOND);
-  world.watch.apply(settings({ ...wanted, ips: ips.slice(0, 10) }));
-  await world.pass(13 * HOUR, 20 * SECOND);
+  await world.pass(4.5 * DAY, MINUTE);
+  assert.equal(world.samples('listed').length, 900, 'with intervals of days, what is days old is known');
+  const longest = ips.sort(
+    (a, b) => world.shown('definite', 'sender-score', a)! - world.shown('definite', 'sender-score', b)!,
+  );
+  world.watch.apply(settings({ ...wanted, ips: longest.slice(0, 10) }));
+  assert.equal(world.samples('listed').length, 0);
+  // As soon as the allowance, which is about used up, lets them.
+  await world.pass(2 * HOUR, 10 * SECOND);
   assert.equal(world.samples('listed').length, 10);
 });
 
@@ -765,6 +810,8 @@ test('a stop ends at once: questions under way are given up and say nothing', as
   await world.pass(MINUTE);
   assert.equal(world.about(PSBL).length, 1);
   await watch.stop();
+  await turn();
+  assert.equal(world.givenUp, 1);
   const kept = new Map(world.kept);
   await turn();
   await watch.tick();
@@ -788,6 +835,8 @@ test('an IPv6 address is none that a list of IPv4 is blind for', async () => {
   assert.deepEqual(world.samples('verdict'), ['psbl 2001:db8::1 unsupported']);
   assert.deepEqual(world.samples('definite'), []);
   assert.equal(world.asked.filter(({ name }) => !name.endsWith(`.127.${PSBL}`)).length, 0);
+  const { tokens } = JSON.parse(world.kept.get('quota:psbl')!) as { tokens: number };
+  assert.ok(tokens >= 98, `${tokens}: nothing but the test took of the allowance`);
 });
 
 test('what was kept of a list that is no more is dropped', async () => {
@@ -802,4 +851,49 @@ test('what was kept of a list that is no more is dropped', async () => {
   assert.deepEqual(world.samples('listed'), []);
   await world.pass(2 * SECOND);
   assert.ok(![...world.kept.keys()].some((key) => key.includes('no-such-list')));
+});
+
+test('a recipient’s domain about which nobody answers stays what it is, and is looked up again, within bounds', async () => {
+  let [now, up] = [START, false];
+  const asked: string[] = [];
+  const ask: Ask = async (name, type) => {
+    asked.push(name);
+    if (!up && name === 'slow.example.org') return { rcode: 'SERVFAIL', records: [], server: '', took: 1 };
+    if (!up) throw new Unanswered('timeout', 'no answer');
+    const records = [20, 10].map((preference) => ({
+      ...{ name, type, ttl: 60, preference },
+      data: preference === 10 ? 'aspmx.l.google.com' : 'mx.example.org',
+    }));
+    return { rcode: 'NOERROR', records, server: '', took: 1 };
+  };
+  const lookup = new MxLookup(ask, () => now);
+  const pump = async () => {
+    lookup.pump();
+    await turn();
+  };
+  for (const name of ['slow.example.org', 'dead.example.org']) assert.equal(providerOf(name), 'other');
+  await pump();
+  await pump();
+  assert.equal(asked.length, 2);
+  now += 5 * MINUTE;
+  await pump();
+  assert.equal(asked.length, 4);
+  up = true;
+  now += 5 * MINUTE;
+  await pump();
+  for (const name of ['slow.example.org', 'dead.example.org']) assert.equal(providerOf(name), 'google');
+  now += HOUR;
+  await pump();
+  assert.equal(asked.length, 6, 'what is known is not asked again');
+  up = false;
+  providerOf('never.example.org');
+  for (let n = 0; n < 50; n++) {
+    await pump();
+    now += 5 * MINUTE;
+  }
+  assert.equal(asked.length, 6 + 12);
+  for (let n = 0; n < 100; n++) providerOf(`d${n}.example.org`);
+  await pump();
+  assert.ok(asked.length - 18 <= 20, 'and not all at once');
+  lookup.stop();
 });
