@@ -165,7 +165,7 @@ async function sources(): Promise<string> {
   const rows = types.map((source) => [
     `[${code(source.type)}](#${source.type})`,
     source.transport === 'lines' ? 'log or posts' : 'posts',
-    ...names.slice(1).map((name) => (source.docs?.fields[name] === undefined ? '' : 'yes')),
+    ...names.slice(1).map((name) => (source.docs.fields[name] === undefined ? '' : 'yes')),
     signed(source) ? 'yes' : '',
     String(source.busyStatus ?? 503),
   ]);
@@ -191,19 +191,20 @@ function signed({ config }: SourceType): boolean {
 const SIGNING = new Set(['public_keys', 'signing_keys', 'signing_secrets', 'keys', 'topics']);
 
 function section({ type, summary, gives, docs }: SourceType & { type: string }): string {
-  const told = docs
-    ? `${table(
-        ['field', 'comes from'],
-        Object.entries(docs.fields).map(([name, from]) => [FIELDS[name as keyof typeof FIELDS], from]),
-      )}
+  const told = table(
+    ['field', 'comes from'],
+    Object.entries(docs.fields).map(([name, from]) => [FIELDS[name as keyof typeof FIELDS], from]),
+  );
+  return `## ${type}
+${summary}. It tells of: ${gives.map(code).join(', ')}. Its keys: [${type}](configuration.md#${type}).
+
+${told}
 **Pointing it here.** ${docs.pointing}
 
 **Authentication.** ${docs.authentication}
 
 **Answers.** ${docs.answers}
-`
-    : '';
-  return `## ${type}\n${summary}. It tells of: ${gives.map(code).join(', ')}. Its keys: [${type}](configuration.md#${type}).\n\n${told}`;
+`;
 }
 
 /** What each verdict says, and of whom. */

@@ -33,13 +33,13 @@ export function kindOf({ kind, name }: Target): TargetKind | undefined {
 }
 
 /** An address passes for a domain with many (`0x7f.1` becomes 127.0.0.1): it must never reach a list of domains as one. */
-function aLabels(domain: string): string | undefined {
+export function aLabels(domain: string): string | undefined {
   const name = domainToASCII(domain).replace(/\.$/, '');
   return isIP(name) === 0 && /^(?=.{1,253}$)([a-z0-9_-]{1,63}\.)+[a-z0-9-]{1,63}$/.test(name) ? name : undefined;
 }
 
 /** ::ffff:192.0.2.1 and ::ffff:c000:201 are 192.0.2.1. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   if (isIP(address) !== 6) return address;
   const groups = hextets(address);
   if (!groups.slice(0, 5).every((group) => group === 0) || groups[5] !== 0xffff) return address;

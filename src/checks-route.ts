@@ -2,9 +2,7 @@
  * `GET /checks/:check?target=…` becomes an answer now: readings in words, a line each, or as JSON, and with `debug=true` every step
  * that led to them. Whoever asks draws on the same allowances as the plan does.
  */
-import { BlockList, isIP } from 'node:net';
 import express, { type Request, type Response, type Router } from 'express';
-import { parse } from 'tldts';
 import { BLOCKLISTS, REFUSALS, type Refusal } from './blocklist.ts';
 import { type Check, type Target, Unanswered } from './check.ts';
 import blocklistCheck from './checks/blocklist.ts';
@@ -24,27 +22,16 @@ export async function everyCheck(): Promise<Map<string, Check>> {
   return new Map(checkNames().map((name) => [name, others.get(name) ?? blocklistCheck([])]));
 }
 
-/** Nobody sends from there: RFC 5771, RFC 1112 section 4, RFC 4291 2.7. */
-const senderless = new BlockList();
-senderless.addSubnet('224.0.0.0', 3, 'ipv4');
-senderless.addSubnet('ff00::', 8, 'ipv6');
-/** In the Public Suffix List, and yet nothing that mail comes from (RFC 7686, RFC 3172). */
-const INNER = /(?:^|\.)(?:onion|arpa)$/;
-
 /** The target, or why it is none that others could know something of. */
 export function publicTarget(text: string, selectors?: readonly string[]): Target | string {
   const target = targetOf(text.trim(), selectors);
   if (target === undefined)
     return `${JSON.stringify(text.slice(0, 80))} is no target: name an IP address (192.0.2.10, 2001:db8::1) or a domain (example.com)`;
+  if (isPublic(target)) return target;
   const { kind, name } = target;
-  if (kind === 'ip')
-    return isPublic(target) && !senderless.check(name, isIP(name) === 6 ? 'ipv6' : 'ipv4')
-      ? target
-      : `${name} is no public address, so nobody outside can list it: name the one that mail leaves from`;
-  const { isIcann, isPrivate } = parse(name, { allowPrivateDomains: true, validateHostname: false });
-  return (isIcann || isPrivate) && !INNER.test(name)
-    ? target
-    : `${name} is no public name: nothing ends in .${name.slice(name.lastIndexOf('.') + 1)} that mail comes from`;
+  return kind === 'ip'
+    ? `${name} is no public address, so nobody outside can list it: name the one that mail leaves from`
+    : `${name} is no public name: nobody can register it, so no mail comes from it`;
 }
 
 /** What the configuration says of a domain's DKIM selectors. */

@@ -1,5 +1,6 @@
 /** What the program knows of itself, and the readings it was given, become prom-client metrics, set anew at each scrape. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { Sample } from './check-gauges.ts';
 import type { Ledger } from './ledger.ts';
 import type { KeptMeasurement, Measurements } from './measurements.ts';
 import { COUNTERS, GAUGES, MEASUREMENTS, OUTCOMES, type Outcome, SCOPES, type Scope } from './metrics.ts';
@@ -17,19 +18,11 @@ export interface ProgramState {
   warmup: () => Iterable<{ ip: string; start: string; daily: readonly number[] }>;
 }
 
-/** Reputation that was pushed, as samples of the family that checks fill, too. */
-export function* pushedScores(
-  measurements: Measurements,
-  now: number,
-): Generator<readonly [readonly string[], number]> {
-  const told = new Set<string>();
-  for (const m of measurements.current(now)) {
-    const labels = [m.service || m.source, m.sendingIp || m.sendingDomain || 'unknown'];
-    // Two sources may tell the same; a series is shown once.
-    if (m.type !== 'reputation_score' || told.has(labels.join(' '))) continue;
-    told.add(labels.join(' '));
-    yield [labels, m.value];
-  }
+/** Reputation that was pushed, as samples of the family that checks fill, too. Two sources may tell the same. */
+export function* pushedScores(measurements: Measurements, now: number): Generator<Sample> {
+  for (const m of measurements.current(now))
+    if (m.type === 'reputation_score')
+      yield [[m.service || m.source, m.sendingIp || m.sendingDomain || 'unknown'], m.value];
 }
 
 /** Gauges of prom-client that end like counters, which promtool objects to; each is the sum of a family that stays. */
@@ -122,7 +115,9 @@ export class ProgramMetrics {
     Object.assign(counter, {
       collect() {
         for (const [key, value] of values()) {
-          counter.inc({ [label]: key }, value - (told.get(key) ?? 0));
+          const before = told.get(key) ?? 0;
+          // What is kept elsewhere may start again, as with a new resolver.
+          counter.inc({ [label]: key }, value < before ? value : value - before);
           told.set(key, value);
         }
       },

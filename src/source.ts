@@ -91,7 +91,8 @@ export interface SourceType<Config = unknown> {
   config: z.ZodType<Config>;
   /** What it can tell; their series exist from the first event on. */
   gives: readonly Kind[];
-  docs?: SourceDocs;
+  /** For docs/sources.md. */
+  docs: SourceDocs;
   open(config: Config): Source;
   /** Answer that this sender takes for "come back later"; default 503. */
   busyStatus?: number;

@@ -1,7 +1,7 @@
 /** Addresses and domains of the configuration, and those that sent mail in the last day, become the targets of checks. */
 import { BlockList, isIP } from 'node:net';
-import { domainToASCII } from 'node:url';
 import { parse } from 'tldts';
+import { aLabels, plainAddress } from './blocklist-name.ts';
 import type { Target } from './check.ts';
 import { OTHER, type SeriesStore } from './series.ts';
 
@@ -43,21 +43,15 @@ for (const [net, bits, family] of [
 export function targetOf(text: string, selectors: readonly string[] = []): Target | undefined {
   const family = isIP(text);
   if (family !== 0 && !text.includes('%')) return { kind: 'ip', name: canonical(text) };
-  const name = domainToASCII(text.trim()).replace(/\.$/, '').toLowerCase();
-  if (isIP(name) !== 0 || !/^(?=.{1,253}$)([a-z0-9_-]{1,63}\.)+[a-z0-9-]{1,63}$/.test(name)) return undefined;
+  const name = aLabels(text.trim());
+  if (name === undefined) return undefined;
   return { kind: 'domain', name, selectors };
 }
 
 /** As the URL parser writes it: shortened, lower case; ::ffff:192.0.2.1 is 192.0.2.1, which many write in both ways. */
 function canonical(address: string): string {
-  if (isIP(address) === 4) return address;
-  const name = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  const [, high, low] = /^::ffff:([0-9a-f]+):([0-9a-f]+)$/.exec(name) ?? [];
-  if (high === undefined || low === undefined) return name;
-  return [high, low]
-    .map((group) => Number.parseInt(group, 16))
-    .flatMap((group) => [group >> 8, group & 255])
-    .join('.');
+  const plain = plainAddress(address);
+  return isIP(plain) === 6 ? new URL(`http://[${plain}]`).hostname.slice(1, -1) : plain;
 }
 
 /** In the Public Suffix List, and yet nothing that mail comes from: RFC 7686, RFC 3172. */

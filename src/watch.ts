@@ -10,7 +10,7 @@ import { inquire, worthAsking } from './blocklist-verdict.ts';
 import { type Ask, type Check, type Target, Unanswered, type World } from './check.ts';
 import { type Ages, checkSamples, type Sample } from './check-gauges.ts';
 import { CheckStates, type Shelf } from './check-states.ts';
-import { concerned } from './checks/blocklist.ts';
+import { concerned, concerns } from './checks/blocklist.ts';
 import type { ChecksSettings } from './checks-config.ts';
 import type { GaugeFamily } from './exposition.ts';
 import { CHECK_GAUGES } from './metrics.ts';
@@ -199,15 +199,6 @@ export class Watch {
     }, tell);
   }
 
-  get checkNames(): string[] {
-    return ['blocklist', ...this.parts.checks.keys()];
-  }
-
-  /** How many targets and lists there are, for the log and the landing page. */
-  get size(): { targets: number; lists: number } {
-    return { targets: this.targets.size, lists: this.lists.size };
-  }
-
   /** `anew`: other targets or not, the plan is made again. */
   private look(now: number, anew: boolean): void {
     this.nextLook = now + LOOK;
@@ -229,7 +220,7 @@ export class Watch {
     const before = this.jobs;
     const targets = [...this.targets.values()];
     const about = new Map(
-      [...this.lists.values()].map((list) => [list, targets.filter(({ kind }) => holds(list, kind))]),
+      [...this.lists.values()].map((list) => [list, targets.filter(({ kind }) => concerns(list, kind))]),
     );
     this.pace(about);
     this.jobs = new Map();
@@ -535,9 +526,6 @@ export class Watch {
   }
 }
 
-const holds = ({ list }: ChosenList, kind: Target['kind']) =>
-  list.targets.some((each) => (each === 'domain') === (kind === 'domain'));
-
 /** As the configuration has it of the pool, or the list. */
 const perDay = ({ quota }: ChosenList['list'], settings: ChecksSettings | undefined) =>
   settings?.perDay[quota.pool] ?? quota.perDay;
@@ -569,12 +557,16 @@ function ended(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** What was asked for wins over what was pushed about the same. */
+/** What was asked for wins over what was pushed about the same, and of what two sources pushed the first. */
 function* either(asked: Iterable<Sample>, pushed: Iterable<Sample>): Generator<Sample> {
   const told = new Set<string>();
   for (const sample of asked) {
     told.add(sample[0].join(' '));
     yield sample;
   }
-  for (const sample of pushed) if (!told.has(sample[0].join(' '))) yield sample;
+  for (const sample of pushed) {
+    const series = sample[0].join(' ');
+    if (!told.has(series)) yield sample;
+    told.add(series);
+  }
 }

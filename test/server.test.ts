@@ -429,6 +429,21 @@ test('a reload takes a good file, and keeps what is in force when it is bad', as
   assert.equal(await exporter.metric('deliverability_exporter_config_last_reload_successful'), 1);
 });
 
+test('a reload that changes the resolver begins its counts anew, and nobody who scrapes is hindered', async (t) => {
+  const file = join(folder(t), 'exporter.yml');
+  const config = (port: number) =>
+    `{ resolver: { servers: ['127.0.0.1:${port}'] }, checks: { domains: [example.com], blocklists: { enabled: false } } }`;
+  // Nobody listens there.
+  writeFileSync(file, config(1));
+  const exporter = await startExporter(t, { flags: [`--config.file=${file}`] });
+  const asked = () => exporter.metric('deliverability_exporter_dns_queries_total', { outcome: 'unreachable' });
+  await eventually('a question came to nothing', async () => ((await asked()) ?? 0) > 0);
+  const before = (await asked())!;
+  writeFileSync(file, config(2));
+  assert.equal((await exporter.post('/-/reload', '')).status, 200);
+  assert.ok((await asked())! >= before);
+});
+
 test('a reload that changes a followed source goes on where its log was left, without a line counted twice', async (t) => {
   const directory = folder(t);
   const [file, log] = [join(directory, 'exporter.yml'), join(directory, 'mail.log')];

@@ -34,8 +34,9 @@ export default function blocklistCheck(
 }
 
 /** A list of domains has nothing to say of an address, nor the other way round. One that lacks IPv6 should say so. */
+export const concerns = ({ list }: ChosenList, kind: Target['kind']): boolean =>
+  list.targets.some((each) => (each === 'domain') === (kind === 'domain'));
+
 export function concerned(lists: readonly ChosenList[], target: Target): ChosenList[] {
-  const isDomain = target.kind === 'domain';
-  if (kindOf(target) === undefined) return [];
-  return lists.filter(({ list }) => list.targets.some((kind) => (kind === 'domain') === isDomain));
+  return kindOf(target) === undefined ? [] : lists.filter((list) => concerns(list, target.kind));
 }
