@@ -6,6 +6,7 @@ import { fields } from './foreign.ts';
 import { jsonItems } from './json-array.ts';
 import type { Post } from './source.ts';
 import { kept } from './syslog.ts';
+import { textPieces } from './text-pieces.ts';
 
 /** How one system writes its files. */
 export interface Dialect {
@@ -20,8 +21,6 @@ export interface Dialect {
   columns: readonly (readonly string[])[];
 }
 
-/** A string over 128 KiB goes to V8's large-object space, which costs more than reading it. */
-const PIECE = 65_536;
 /** Characters of a record over several lines, and columns of one: beyond, it is nothing that any mail system writes. */
 const LONGEST = 65_536;
 const COLUMNS = 250;
@@ -69,15 +68,7 @@ export class Records {
       }
       return;
     }
-    for (let from = 0; from < body.length; ) {
-      let to = body.length;
-      if (to > from + PIECE) {
-        to = body.lastIndexOf(10, from + PIECE) + 1;
-        if (to <= from) to = body.indexOf(10, from + PIECE) + 1 || body.length;
-      }
-      this.#lines(body.toString('utf8', from, to), take);
-      from = to;
-    }
+    for (const piece of textPieces(body)) this.#lines(piece, take);
   }
 
   /** '' when there is no such column, or nothing in it. */

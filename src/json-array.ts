@@ -4,7 +4,7 @@
  * Long arrays are parsed in slices. V8 puts a string of more than 128 KiB into its large-object space, freshly mapped and
  * page-faulted for every post, which makes JSON.parse two to three times dearer an event.
  */
-import { Malformed } from './source.ts';
+import { Malformed, nothing, type Parsed, type Post } from './source.ts';
 
 /** Two-byte strings (any character above U+00FF) take twice this, still under 128 KiB. */
 const SLICE = 60 * 1024;
@@ -29,6 +29,15 @@ export function jsonItems(body: Buffer): unknown[] {
       ? 'the body is empty; a JSON array, object or NDJSON is expected'
       : 'the body is not JSON: it must start with [ or {',
   );
+}
+
+/** The `parse` of a webhook whose items each say all that there is to say. */
+export function eachItem(read: (item: unknown, parsed: Parsed) => void): (post: Post) => Parsed {
+  return ({ body }) => {
+    const parsed = nothing();
+    for (const item of jsonItems(body)) read(item, parsed);
+    return parsed;
+  };
 }
 
 function firstByte(body: Buffer): number {

@@ -4,15 +4,13 @@
  */
 import { z } from 'zod';
 import { Malformed, type Post } from './source.ts';
+import { textPieces } from './text-pieces.ts';
 import { millis } from './time.ts';
 
 const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 const DAY = 86_400_000;
 /** As milliseconds the year 5138, as microseconds March 1973; journald counts in these. */
 const MICROSECONDS_FROM = 1e14;
-/** A string over 128 KiB goes to V8's large-object space, which costs more than reading it. */
-const PIECE = 65_536;
-
 /** Key of every source that reads logs. */
 export const timeZone = z
   .string()
@@ -236,15 +234,7 @@ export class Lines<Role> {
       for (const record of records) this.#json(record);
       return;
     }
-    for (let from = 0; from < body.length; ) {
-      let to = body.length;
-      if (to > from + PIECE) {
-        to = body.lastIndexOf(10, from + PIECE) + 1;
-        if (to <= from) to = body.indexOf(10, from + PIECE) + 1 || body.length;
-      }
-      this.#lines(body.toString('utf8', from, to));
-      from = to;
-    }
+    for (const piece of textPieces(body)) this.#lines(piece);
   }
 
   /** When the line was written, NaN when its stamp cannot be read. */

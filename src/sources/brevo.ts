@@ -7,8 +7,8 @@ import { campaignOf, campaignRule } from '../campaign.ts';
 import { contentRule, scoredIn } from '../content.ts';
 import { KINDS, type MailEvent, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, fieldsInText, ipOf, nameOf, own, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
+import { eachItem } from '../json-array.ts';
+import { domainOf, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 /** Some words have two spellings, one of the API and one of the payload. */
@@ -81,11 +81,7 @@ export default {
   gives: KINDS,
   docs,
   open: (config) => ({
-    parse({ body }) {
-      const parsed = nothing();
-      for (const item of jsonItems(body)) read(item, config, parsed);
-      return parsed;
-    },
+    parse: eachItem((item, parsed) => read(item, config, parsed)),
   }),
 } satisfies SourceType<Config>;
 

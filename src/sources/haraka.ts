@@ -5,8 +5,8 @@
 import { z } from 'zod';
 import type { BounceClass, MailEvent, ReplyReason } from '../event.ts';
 import { type Fields, fields, hostOf, ipOf, nameOf, own, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
-import { nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
+import { eachItem } from '../json-array.ts';
+import type { Parsed, SourceDocs, SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 const WORDS: Record<string, 'accepted' | 'delivered' | 'deferred' | 'bounced'> = {
@@ -75,11 +75,7 @@ export default {
   config,
   gives: ['accepted', 'delivered', 'deferred', 'bounced'],
   open: (config) => ({
-    parse({ body }) {
-      const parsed = nothing();
-      for (const item of jsonItems(body)) read(item, config, parsed);
-      return parsed;
-    },
+    parse: eachItem((item, parsed) => read(item, config, parsed)),
   }),
 } satisfies SourceType<Config>;
 

@@ -6,9 +6,9 @@ import { z } from 'zod';
 import { campaignOf, campaignRule } from '../campaign.ts';
 import { KINDS, type MailEvent, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, hostOf, own, ownDomainOf, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
+import { eachItem } from '../json-array.ts';
 import { header, hmacMatches, signingSecrets } from '../signature.ts';
-import { domainOf, nothing, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
+import { domainOf, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 /**
@@ -89,11 +89,7 @@ export default {
 } satisfies SourceType<Config>;
 
 function open(config: Config): Source {
-  const parse = ({ body }: { body: Buffer }): Parsed => {
-    const parsed = nothing();
-    for (const item of jsonItems(body)) read(item, config, parsed);
-    return parsed;
-  };
+  const parse = eachItem((item, parsed) => read(item, config, parsed));
   if (config.signing_secrets.length === 0) return { parse };
   return {
     parse,

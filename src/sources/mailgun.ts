@@ -9,18 +9,9 @@ import { campaignOf, campaignRule } from '../campaign.ts';
 import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, fieldsInText, hostOf, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
+import { eachItem, jsonItems } from '../json-array.ts';
 import { hmacMatches, signingSecrets } from '../signature.ts';
-import {
-  domainOf,
-  Malformed,
-  nothing,
-  type Parsed,
-  type Post,
-  type Source,
-  type SourceDocs,
-  type SourceType,
-} from '../source.ts';
+import { domainOf, Malformed, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 /** `failed` is decided by its severity and code. */
@@ -110,11 +101,7 @@ export default {
 } satisfies SourceType<Config>;
 
 function open(config: Config): Source {
-  const parse = ({ body }: Post): Parsed => {
-    const parsed = nothing();
-    for (const item of jsonItems(body)) read(item, config, parsed);
-    return parsed;
-  };
+  const parse = eachItem((item, parsed) => read(item, config, parsed));
   if (config.signing_keys.length === 0) return { parse };
   const used = new Map<string, string>();
   return {

@@ -6,9 +6,9 @@ import { campaignOf, campaignRule } from '../campaign.ts';
 import { judged, scoreOf } from '../content.ts';
 import type { MailEvent } from '../event.ts';
 import { type Fields, fields, own, ownDomainOf, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
+import { eachItem } from '../json-array.ts';
 import { header, publicKeys, signatureMatches } from '../signature.ts';
-import { domainOf, nothing, type Parsed, type Post, type Source, type SourceDocs, type SourceType } from '../source.ts';
+import { domainOf, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis, secondsSince } from '../time.ts';
 
 type Kind = Exclude<MailEvent['kind'], 'accepted' | 'complained' | 'unsubscribed'>;
@@ -70,11 +70,7 @@ export default {
 } satisfies SourceType<Config>;
 
 function open(config: Config): Source {
-  const parse = ({ body }: Post): Parsed => {
-    const parsed = nothing();
-    for (const item of jsonItems(body)) read(item, config, parsed);
-    return parsed;
-  };
+  const parse = eachItem((item, parsed) => read(item, config, parsed));
   if (config.public_keys.length === 0) return { parse };
   return {
     parse,

@@ -7,8 +7,8 @@ import { campaignOf, campaignRule } from '../campaign.ts';
 import { contentRule, scoredIn } from '../content.ts';
 import type { BounceClass, MailEvent, ReplyReason, SuppressionReason } from '../event.ts';
 import { diagnosticOf, type Fields, fields, hostOf, own, ownDomainOf, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
+import { eachItem } from '../json-array.ts';
+import { domainOf, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 type Kind = Exclude<MailEvent['kind'], 'accepted'>;
@@ -96,11 +96,7 @@ export default {
   gives: ['delivered', 'deferred', 'bounced', 'suppressed', 'complained', 'opened', 'clicked', 'unsubscribed'],
   docs,
   open: (config) => ({
-    parse({ body }) {
-      const parsed = nothing();
-      for (const item of jsonItems(body)) read(item, config, parsed);
-      return parsed;
-    },
+    parse: eachItem((item, parsed) => read(item, config, parsed)),
   }),
 } satisfies SourceType<Config>;
 

@@ -7,8 +7,8 @@ import { campaignOf, campaignRule } from '../campaign.ts';
 import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason } from '../event.ts';
 import { type Fields, fields, hostOf, ipOf, own, ownDomainOf, text } from '../foreign.ts';
-import { jsonItems } from '../json-array.ts';
-import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
+import { eachItem } from '../json-array.ts';
+import { domainOf, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
 
 /**
@@ -106,11 +106,7 @@ export default {
   gives: KINDS,
   docs,
   open: (config) => ({
-    parse({ body }) {
-      const parsed = nothing();
-      for (const item of jsonItems(body)) read(item, config, parsed);
-      return parsed;
-    },
+    parse: eachItem((item, parsed) => read(item, config, parsed)),
   }),
 } satisfies SourceType<Config>;
 
