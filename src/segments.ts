@@ -55,6 +55,8 @@ export interface SegmentsOptions {
 const RAW = 32_768;
 /** Segments held open, each with the window of its decoder (some MB): as many as KumoMTA writes at a time, with room to spare. */
 const OPEN = 8;
+/** Listings of a folder in which something is renamed just now. */
+const TRIES = 20;
 const KEEP = 24 * 3600_000;
 /** Compressed afterwards, by somebody else: whatever it holds was there before under another name. */
 const FOREIGN = /\.(gz|xz|bz2|lz4)$/;
@@ -111,6 +113,8 @@ export class Segments extends Input<SegmentsOptions> {
   #open = new Set<Segment>();
   /** How long it takes to look through the folder, ms. */
   #listing = 0;
+  /** Names at the last look: one that is missing since may have been renamed. */
+  #wasThere = new Set<string>();
   #folder: string;
   #wanted: RegExp;
 
@@ -147,6 +151,8 @@ export class Segments extends Input<SegmentsOptions> {
   /** Everything that is new in the folder. */
   async #look(): Promise<void> {
     const found = await this.#list();
+    if (!found) return;
+    this.#wasThere = new Set(found.keys());
     await this.#follow(found);
     if (this.#rejected !== undefined) return;
     for (const name of found.keys()) if (!this.#segments.has(name)) this.#add(name, undefined);
@@ -159,9 +165,29 @@ export class Segments extends Input<SegmentsOptions> {
     }
   }
 
-  /** By name, which KumoMTA makes of the time: the older ones first. */
-  async #list(): Promise<Map<string, BigIntStats>> {
+  /**
+   * By name, which KumoMTA makes of the time: the older ones first. Names and what stands under them are asked for one after the
+   * other, so a renaming in between shows a file twice, or not at all: where anything is other than it was, two listings in a
+   * row must agree. Undefined when they do not: the next look tells.
+   */
+  async #list(): Promise<Map<string, BigIntStats> | undefined> {
     const began = performance.now();
+    try {
+      let found = await this.#stats(true);
+      if (this.#isAsBefore(found)) return found;
+      for (let tries = 0; tries < TRIES && !this.stopped; tries++) {
+        const again = await this.#stats(false);
+        if (filesOf(found) === filesOf(again)) return again;
+        found = again;
+      }
+      return undefined;
+    } finally {
+      this.#listing = performance.now() - began;
+    }
+  }
+
+  /** `trusting`: what is finished is taken for what it was. */
+  async #stats(trusting: boolean): Promise<Map<string, BigIntStats>> {
     const found = new Map<string, BigIntStats>();
     let entries: string[] = [];
     try {
@@ -170,16 +196,23 @@ export class Segments extends Input<SegmentsOptions> {
       if (codeOf(error) !== 'ENOENT') throw error;
       this.report(inWords(error, this.options.path));
     }
-    const names = entries.filter((entry) => this.#wanted.test(entry) && !FOREIGN.test(entry)).sort();
-    // a new name may be one that another segment gave up
-    const renamed = names.some((name) => !this.#segments.has(name));
-    for (const name of names) {
-      const known = renamed ? undefined : this.#segments.get(name)?.finished;
+    for (const name of entries.filter((entry) => this.#wanted.test(entry) && !FOREIGN.test(entry)).sort()) {
+      const known = trusting ? this.#segments.get(name)?.finished : undefined;
       const stats = known ?? (await stat(join(this.#folder, name), { bigint: true }).catch(() => undefined));
       if (stats?.isFile()) found.set(name, stats);
     }
-    this.#listing = performance.now() - began;
     return found;
+  }
+
+  /** The same files under the same names as were read there, none twice. */
+  #isAsBefore(found: Map<string, BigIntStats>): boolean {
+    if (new Set([...found.values()].map(idOf)).size < found.size) return false;
+    for (const name of found.keys()) if (!this.#segments.has(name)) return false;
+    for (const { name, place } of this.#segments.values()) {
+      const stats = found.get(name);
+      if (place && (stats ? idOf(stats) !== place.file : this.#wasThere.has(name))) return false;
+    }
+    return true;
   }
 
   #add(name: string, place: Place | undefined): Segment {
@@ -277,6 +310,8 @@ export class Segments extends Input<SegmentsOptions> {
     const reading: Reading = { handle, decoder: undefined, raw: 0, text: 0, rest: Buffer.alloc(0), skipped: 0 };
     segment.reading = reading;
     this.#open.add(segment);
+    // Renamed since it was listed: another file has its name now.
+    if (idOf(await handle.stat({ bigint: true })) !== idOf(stats)) throw Object.assign(new Error(), { code: 'ENOENT' });
     const head = await readAt(handle, 0, Math.min(size, HEAD));
     if (known && !fits(head, known.fingerprint)) segment.place = undefined;
     else if (known && known.size > size)
@@ -423,6 +458,9 @@ export class Segments extends Input<SegmentsOptions> {
     await reading?.handle.close().catch(() => {});
   }
 }
+
+const filesOf = (found: Map<string, BigIntStats>): string =>
+  [...found].map(([name, stats]) => `${idOf(stats)} ${name}`).join('\n');
 
 function newSegment(name: string, place: Place | undefined): Segment {
   return {

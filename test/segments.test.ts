@@ -276,7 +276,7 @@ for (const plain of [false, true])
       ledger.start();
       for (let i = 0; i < 8; i++) {
         if (i % 3 === 2) await ledger.kill();
-        for (let n = segments.length - 1; n >= 0; n--) {
+        for (let n = 0; n < segments.length; n++) {
           const from = segments[n]!.path;
           segments[n]!.name = `log.${segments.length - n}`;
           fs.renameSync(from, segments[n]!.path);
