@@ -79,7 +79,9 @@ const common = z.object({
   files: z
     .array(z.string().min(1))
     .default([])
-    .describe('Logs to follow; `-` is standard input. Only for sources that read lines'),
+    .describe(
+      'Logs to follow. A name with `*` in it stands for a folder of segments, files that are begun and finished one after the other as KumoMTA writes them: `/var/log/kumomta/*` reads all of them. `-` is standard input. Only for sources that read lines',
+    ),
   from: z
     .enum(['beginning', 'end'])
     .default('beginning')

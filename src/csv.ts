@@ -4,8 +4,8 @@
  */
 import { fields } from './foreign.ts';
 import { jsonItems } from './json-array.ts';
+import { kept } from './recent.ts';
 import type { Post } from './source.ts';
-import { kept } from './syslog.ts';
 import { textPieces } from './text-pieces.ts';
 
 /** How one system writes its files. */
@@ -36,7 +36,7 @@ export class Records {
   #dialect: Dialect;
   /**
    * By the number of columns, the last header that had so many: files and senders with different columns can take turns.
-   * After a restart in the middle of a file its header is not in sight, and the dialect's own lists stand in.
+   * Where no header is in sight, in a post of lines alone, the dialect's own lists stand in.
    */
   #headers = new Map<number, Map<string, number>>();
   #columns = new Map<string, number>();

@@ -172,7 +172,7 @@ export class RunningFeed {
   }
 
   private followSegments(path: string): Tail {
-    const { from, name } = this.configured;
+    const { from, name, source } = this.configured;
     const prefix = `${name}:${path}:`;
     const known = new Map<string, Place>();
     for (const [key, value] of this.ledger.positions)
@@ -184,6 +184,7 @@ export class RunningFeed {
       known,
       deliver: (chunk, segment, place, past) =>
         take(chunk, { key: prefix + segment, value: JSON.stringify(place) }, past),
+      learn: (chunk) => void linesOf(source, chunk),
       forget: (segment) => this.ledger.forget(prefix + segment),
       // An event older than that is late and does not count, should the file come back.
       keep: this.ledger.seen.maxAge + CLOCKS,

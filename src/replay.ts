@@ -1,6 +1,9 @@
 /**
  * Saved payloads and logs go through a source and come out as its events and as the changes they make to the metrics, for
  * whoever wonders what became of a post: no server, no storage, and nobody's address in what is printed.
+ *
+ * Longer than a file should be: a command from its flags to its output, which is for people or for programs. What was saved
+ * (saved.ts) and what may be told of it (told.ts) stand apart, being the parts that can be wrong by themselves.
  */
 import { existsSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';

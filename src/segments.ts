@@ -5,12 +5,29 @@
  *
  * A segment that is being written can be read as far as its writer flushed it. Compressed data has no way back in: after a restart a
  * segment is decompressed from its begin, and what was committed of it is passed over.
+ *
+ * Longer than a file should be: what is listed, read, renamed and committed is one state, and each step has to hold when the folder
+ * changes, the receiver rejects or the program is killed in the middle of it.
  */
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createZstdDecompress, type ZstdDecompress } from 'node:zlib';
-import { codeOf, fingerprintOf, fits, HEAD, INTERVAL, Input, idOf, inWords, LINE, NEWLINE, readAt } from './tail.ts';
+import {
+  BEGIN,
+  codeOf,
+  fingerprintOf,
+  fits,
+  HEAD,
+  INTERVAL,
+  Input,
+  idOf,
+  inWords,
+  LINE,
+  NEWLINE,
+  readAt,
+  show,
+} from './tail.ts';
 
 /** How far a segment was read; plain JSON. Opaque to everybody but this file. */
 export interface Place {
@@ -39,6 +56,11 @@ export interface SegmentsOptions {
    * must not commit a run after one that it rejected. `past`: it was there at the very first look.
    */
   deliver(chunk: Buffer, name: string, place: Place, past: boolean): Promise<void>;
+  /**
+   * The first lines of a plain segment that this process goes on with in the middle, so that the columns of its header line are
+   * known. Nothing in them is to be counted.
+   */
+  learn?: ((chunk: Buffer) => void) | undefined;
   /** Drops the place of a segment that is no more. */
   forget(name: string): void;
   /** How long the place of a deleted segment is kept, ms: it may come back (a disk that was not mounted). Default 1 day. */
@@ -80,6 +102,8 @@ interface Segment {
   /** Where bytes begin that could not be decoded at once. */
   torn: number;
   reading: Reading | undefined;
+  /** Its first lines were seen, by whoever takes them. */
+  begun: boolean;
 }
 
 interface Reading {
@@ -317,8 +341,16 @@ export class Segments extends Input<SegmentsOptions> {
     else if (known && known.size > size)
       throw new Undecodable(`is shorter than what was read of it (${known.size} bytes)`);
     if (isZstd(head)) reading.decoder = new Decoder();
-    else if (segment.place && segment.place.text > 0) reading.raw = reading.text = segment.place.text;
+    else if (segment.place) await this.#goOn(segment, reading, segment.place);
+    segment.begun = true;
     return reading;
+  }
+
+  /** Plain lines have a way back in. */
+  async #goOn({ begun }: Segment, reading: Reading, { text, size }: Place): Promise<void> {
+    const { learn } = this.options;
+    if (learn && !begun) await show(reading.handle, Math.min(text < 0 ? size : text, BEGIN), BEGIN, learn);
+    if (text > 0) reading.raw = reading.text = text;
   }
 
   /** Up to `size`, as far as it was flushed. */
@@ -472,6 +504,7 @@ function newSegment(name: string, place: Place | undefined): Segment {
     past: 0,
     torn: Infinity,
     reading: undefined,
+    begun: false,
   };
 }
 

@@ -3,6 +3,7 @@
  * systemd's files), and the JSON records in which Vector, Fluent Bit, rsyslog and journald ship the same lines.
  */
 import { z } from 'zod';
+import { kept, Recent } from './recent.ts';
 import { Malformed, type Post } from './source.ts';
 import { textPieces } from './text-pieces.ts';
 import { millis } from './time.ts';
@@ -97,24 +98,16 @@ export class Clock {
   }
 }
 
-/**
- * A copy that does not keep its chunk in memory: V8 makes a slice of 13 characters or more a view of the whole string.
- * For what is kept beyond one chunk.
- */
-export function kept(slice: string): string {
-  let copy = '';
-  for (let i = 0; i < slice.length; i += 12) copy += slice.slice(i, i + 12);
-  return copy;
-}
-
 /** Messages in one host's queue at once; a big one has some 100 000. */
-const MESSAGES = 300_000;
+const MESSAGES = 150_000;
+const HOSTS = 500;
+const DOMAINS = 50_000;
 /** Lines of a message can overtake its last one when a shipper sends several batches at once. */
 const ENDED = 4096;
 
 /** What earlier lines said of a message, by its queue id; bounded. */
 export class Messages<Known> {
-  #known = new Map<string, Known>();
+  #known = new Recent<Known>(MESSAGES);
   #ended: string[] = [];
   #next = 0;
 
@@ -123,11 +116,7 @@ export class Messages<Known> {
   }
 
   set(id: string, known: Known): void {
-    if (this.#known.size >= MESSAGES && !this.#known.has(id)) {
-      const oldest = this.#known.keys().next().value;
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
-    this.#known.set(kept(id), known);
+    this.#known.set(id, known);
   }
 
   /** It left the queue; forgotten after as many others. */
@@ -139,12 +128,9 @@ export class Messages<Known> {
   }
 }
 
-const HOSTS = 1000;
-const DOMAINS = 50_000;
-
 /** Queue ids are a host's own. */
 export class Hosts<Known> {
-  #hosts = new Map<string, Messages<Known>>();
+  #hosts = new Recent<Messages<Known>>(HOSTS);
   #host: string | undefined;
   #messages = new Messages<Known>();
 
@@ -152,8 +138,6 @@ export class Hosts<Known> {
     if (host === this.#host) return this.#messages;
     let messages = this.#hosts.get(host);
     if (!messages) {
-      const oldest = this.#hosts.size >= HOSTS ? this.#hosts.keys().next().value : undefined;
-      if (oldest !== undefined) this.#hosts.delete(oldest);
       messages = new Messages();
       this.#hosts.set(host, messages);
     }

@@ -10,6 +10,9 @@
  * - A file no line of which was read yet, copied, truncated and the copy compressed, all between two looks: the compressed copy
  *   cannot be told from that of an older log, which was read.
  * - What was compressed otherwise than with gzip before it was read to its end.
+ *
+ * Longer than a file should be: renaming, copying, truncating, compressing and a receiver that rejects all meet in one state
+ * (which file is read, how far, and what was there when it was begun), and rules about it that stood apart would contradict.
  */
 
 import { createHash } from 'node:crypto';
@@ -52,7 +55,10 @@ export interface TailOptions {
    * that it rejected, or must recognise the repetition (event ids do).
    */
   deliver(chunk: Buffer, position: Position | undefined): Promise<void>;
-  /** Lines before `start`, read again after a restart so that state (queue ids) is known; nothing in them is to be counted. */
+  /**
+   * Lines before `start`, read again after a restart so that state (queue ids, the columns of a header line) is known: the
+   * file's first ones, then the last ones. Nothing in them is to be counted.
+   */
   learn?: ((chunk: Buffer) => void) | undefined;
   /** What went wrong or was skipped, in words for a person; once a cause, not once a try. */
   report(message: string): void;
@@ -62,7 +68,7 @@ export interface TailOptions {
   chunkBytes?: number | undefined;
   /** A line longer than this is skipped and reported. Default 1 MiB. */
   lineBytes?: number | undefined;
-  /** How far back `learn` reads. Default 4 MiB. */
+  /** How far back `learn` reads from `start`. Default 4 MiB. */
   learnBytes?: number | undefined;
   /** Runs delivered and not yet committed. Default 8. */
   outstanding?: number | undefined;
@@ -91,6 +97,8 @@ export const INTERVAL = 250;
 const CHUNK = 65_536;
 export const LINE = 1024 * 1024;
 const LEARN = 4 * 1024 * 1024;
+/** At the begin of a file, where a header line stands. */
+export const BEGIN = 65_536;
 const OUTSTANDING = 8;
 /** Bytes that tell one file from another; the first line of a log has a stamp, which alone would do. */
 export const HEAD = 1024;
@@ -506,6 +514,8 @@ class Follower extends Input {
         await handle.close();
       }
     }
+    const passedOver = current.offset - learnBytes;
+    if (passedOver > 0) await show(current.handle, Math.min(passedOver, BEGIN), BEGIN, learn);
     await show(current.handle, current.offset, learnBytes, learn);
   }
 
@@ -704,7 +714,7 @@ function endOfRun(data: Buffer, bytes: number): number {
   return data.lastIndexOf(NEWLINE, bytes - 1) + 1 || data.indexOf(NEWLINE) + 1;
 }
 
-async function show(handle: Bytes, to: number, bytes: number, learn: (chunk: Buffer) => void): Promise<void> {
+export async function show(handle: Bytes, to: number, bytes: number, learn: (chunk: Buffer) => void): Promise<void> {
   let at = Math.max(0, to - bytes);
   let rest = Buffer.alloc(0);
   let whole = at === 0; // else it begins somewhere in a line

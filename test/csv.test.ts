@@ -115,7 +115,7 @@ describe('a followed accounting file', () => {
   const number = (event: MailEvent): number => event.at / 1000 - 1_795_510_800;
 
   /** Follows until `wanted` events and invalid records came, then stops, as killed: only the position outlives it. */
-  async function follow(wanted: number, start?: Position, learnBytes?: number) {
+  async function follow(wanted: number, start?: Position, chunkBytes = 1000) {
     const source = powermta.open(powermta.config.parse({ time_zone: 'UTC' }));
     const seen: { events: MailEvent[]; invalid: number; position: Position | undefined; problems: string[] } = {
       events: [],
@@ -129,8 +129,7 @@ describe('a followed accounting file', () => {
         path,
         start,
         interval: 5,
-        chunkBytes: 1000,
-        ...(learnBytes !== undefined && { learnBytes }),
+        chunkBytes,
         learn: (body) => void parse(body),
         deliver: async (body, position) => {
           const parsed = parse(body);
@@ -183,11 +182,19 @@ describe('a followed accounting file', () => {
     );
   });
 
-  it('tells of every record that it cannot read because the header is out of sight', async () => {
-    await writeFile(path, HEADER + Array.from({ length: 50 }, (_, i) => row(i)).join(''));
-    const first = await follow(50);
-    await appendFile(path, row(50, 'smtp;450 no') + row(51, 'smtp;450 no'));
-    const second = await follow(2, first.position, 500);
-    assert.deepEqual([second.events.length, second.invalid], [0, 2]);
+  it('knows its header however far in front of the position that stands', async () => {
+    const rows = Array.from({ length: 60_000 }, (_, i) => row(i));
+    await writeFile(path, HEADER + rows.join(''));
+    const first = await follow(rows.length, undefined, 65_536);
+    assert.ok(first.position!.offset > 4.5 * 1024 * 1024, `${first.position!.offset} bytes, and 4 MiB are shown again`);
+    await appendFile(path, row(60_000) + row(60_001, 'smtp;450 no'));
+    const second = await follow(2, first.position);
+    assert.deepEqual([second.events.map(number), second.invalid], [[60_000, 60_001], 0]);
+  });
+
+  it('tells of every record that it cannot read because there is no header', async () => {
+    await writeFile(path, row(0, 'smtp;450 no') + row(1, 'smtp;450 no'));
+    const { events, invalid } = await follow(2);
+    assert.deepEqual([events.length, invalid], [0, 2]);
   });
 });

@@ -17,6 +17,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'time',
     'secret',
     'syslog',
+    'recent',
     'reading',
     'campaign',
     'content',

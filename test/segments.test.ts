@@ -343,6 +343,49 @@ test('several frames in one file, cut anywhere', async () => {
   ledger.holds(one);
 });
 
+test('plain: the first lines are shown again where a new process goes on in the middle, so that a header is known', async () => {
+  const grown = new Segment('a', true);
+  await grown.write(lines(900, 100));
+  const finished = new Segment('b', true);
+  await finished.write(lines(2));
+  await finished.finish();
+  const shown: string[] = [];
+  const learn = (chunk: Buffer): void => void shown.push(...chunk.toString().split('\n').slice(0, -1));
+  const ledger = new Ledger({ learn });
+  ledger.start();
+  await ledger.settle(902);
+  await grown.write(lines(2));
+  await ledger.settle(904);
+  await ledger.kill();
+  assert.deepEqual(shown, [], 'what this process reads anyway is not shown');
+  await grown.write(lines(2));
+  const fresh = new Segment('c', true);
+  await fresh.write(lines(2));
+  ledger.start();
+  await ledger.settle(908);
+  await grown.write(lines(2));
+  await ledger.settle(910);
+  await ledger.stop();
+  ledger.holds(grown, finished, fresh);
+  const begin = grown.lines.slice(0, Math.floor(65_536 / (grown.lines[0]!.length + 1)));
+  assert.deepEqual(shown, begin, 'once, the first of them, and none of those that have nothing more to say');
+});
+
+test('plain, from the end: the first lines are shown, so that a header is known', async () => {
+  const one = new Segment('a', true);
+  await one.write(lines(3));
+  const shown: string[] = [];
+  const ledger = new Ledger({ from: 'end', learn: (chunk) => void shown.push(chunk.toString()) });
+  ledger.start();
+  await until('the first look is committed', () => ledger.places.has(''));
+  const past = one.lines.splice(0);
+  await one.write(lines(1));
+  await ledger.settle(1);
+  await ledger.stop();
+  ledger.holds(one);
+  assert.deepEqual(shown, [past.map((each) => `${each}\n`).join('')]);
+});
+
 test('places of deleted segments go, once no event in them could count any more', async () => {
   const ledger = new Ledger({ keep: 60 });
   ledger.start();

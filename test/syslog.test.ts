@@ -1,7 +1,7 @@
 /** Stamps that leave things out, and bodies that are read in pieces (src/syslog.ts). */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { Clock, Lines, Messages } from '../src/syslog.ts';
+import { Clock, Hosts, Lines, Messages } from '../src/syslog.ts';
 
 describe('a stamp', () => {
   const berlin = new Clock('Europe/Berlin');
@@ -65,14 +65,29 @@ test('a body larger than a piece: each line once, whatever its length and letter
   assert.equal(lines.invalid, 0);
 });
 
-test('what is known of messages is bounded, and outlives their end by some thousand others', () => {
+test('what is known of messages is bounded (what nobody asks for goes), and outlives their end by some thousand others', () => {
   const messages = new Messages<number>();
-  for (let i = 0; i < 300_010; i++) messages.set(`open-${i}`, i);
+  for (let i = 0; i < 300_001; i++) {
+    messages.set(`open-${i}`, i);
+    if (i === 200_000) assert.equal(messages.get('open-7'), 7);
+  }
   assert.equal(messages.get('open-9'), undefined);
-  assert.equal(messages.get('open-10'), 10);
-  messages.end('open-10');
+  assert.equal(messages.get('open-7'), 7, 'asked for while it was among the old ones');
+  assert.equal(messages.get('open-150001'), 150_001);
+  messages.end('open-150001');
   for (let i = 0; i < 4095; i++) messages.end(`other-${i}`);
-  assert.equal(messages.get('open-10'), 10);
+  assert.equal(messages.get('open-150001'), 150_001);
   messages.end('other');
-  assert.equal(messages.get('open-10'), undefined);
+  assert.equal(messages.get('open-150001'), undefined);
+});
+
+test('hosts are bounded: the one that writes all the time is kept, one long silent is not', () => {
+  const hosts = new Hosts<number>();
+  for (const host of ['busy', 'silent']) hosts.of(host).set('id', 1);
+  for (let i = 0; i < 2000; i++) {
+    hosts.of(`host-${i}`);
+    hosts.of('busy');
+  }
+  assert.equal(hosts.of('busy').get('id'), 1);
+  assert.equal(hosts.of('silent').get('id'), undefined);
 });

@@ -659,6 +659,19 @@ describe('beginning, learning, waiting', () => {
     assert.deepEqual(ledger.learned, [...log.written.slice(0, 4), ...log.written.slice(3, 7)]);
   });
 
+  test('after a restart far into a file its first lines are shown too, where a header stands', async () => {
+    const log = new Log();
+    log.write(1500, 87);
+    const ledger = await readOnce(new Ledger(log.file), 1500);
+    log.write(1);
+    await readOnce(ledger, 1501, { learnBytes: 5 * 100 });
+    log.close();
+    assert.deepEqual(ledger.committed, log.written);
+    const begin = Math.floor(65_536 / (log.written[0]!.length + 1));
+    const last = Math.floor((5 * 100 - 1) / (log.written[0]!.length + 1));
+    assert.deepEqual(ledger.learned, [...log.written.slice(0, begin), ...log.written.slice(1500 - last, 1500)]);
+  });
+
   test('a line without end is skipped and told of, its neighbours are not', async () => {
     const log = new Log();
     log.write(1);

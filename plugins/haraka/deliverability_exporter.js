@@ -1,9 +1,9 @@
-'use strict';
 /**
  * What Haraka's outbound hooks tell becomes batches of JSON events, posted to the exporter's source `haraka` (Haraka 3
  * "Outbound", "Plugins"). See README.md beside this file.
  *
- * Haraka runs plugins in a context of their own: no `module`, no `URL`, no `AbortSignal`; `exports` is the plugin itself.
+ * Haraka runs plugins in strict mode, in a context of their own: no `module`, no `URL`, no `AbortSignal`; `exports` is the
+ * plugin itself.
  * One file although it is long, because one file is what people copy.
  */
 const fs = require('node:fs');

@@ -8,9 +8,10 @@ import { z } from 'zod';
 import { Records } from '../csv.ts';
 import type { MailEvent, SuppressionReason } from '../event.ts';
 import { ipOf, own } from '../foreign.ts';
+import { kept } from '../recent.ts';
 import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
-import { Domains, kept } from '../syslog.ts';
+import { Domains } from '../syslog.ts';
 import { millis, secondsSince } from '../time.ts';
 
 /** `event-id`. What is ignored happens inside the organisation, or is told by another one of these. */

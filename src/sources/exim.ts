@@ -3,9 +3,10 @@
  * (The Exim Specification, chapter "Log files"; exim 4.x).
  */
 import { z } from 'zod';
+import { kept } from '../recent.ts';
 import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
-import { Domains, Hosts, kept, Lines, timeZone } from '../syslog.ts';
+import { Domains, Hosts, Lines, timeZone } from '../syslog.ts';
 import { secondsSince } from '../time.ts';
 
 /** The flag behind the message id. */

@@ -5,7 +5,8 @@
  * Longer than a plugin should be for its tables, and because reports that came in are records of the same shape.
  */
 import { z } from 'zod';
-import type { BounceClass, MailEvent, ReplyReason } from '../event.ts';
+import { authenticationOf, contentRule, filtered, scoredIn } from '../content.ts';
+import type { BounceClass, Content, MailEvent, ReplyReason } from '../event.ts';
 import { type Fields, fields, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { jsonItems } from '../json-array.ts';
 import { domainOf, nothing, type Parsed, type SourceDocs, type SourceType } from '../source.ts';
@@ -64,6 +65,7 @@ const CLASSES: Record<string, { class: BounceClass; reason?: ReplyReason }> = {
   BadConfiguration: { class: 'soft', reason: 'remote_misconfig' },
   TransientFailure: { class: 'soft', reason: 'unknown_temporary' },
   TooManyRecipients: { class: 'soft', reason: 'too_many_recipients' },
+  ProtocolErrors: { class: 'undetermined', reason: 'compliance_rfc' },
 };
 
 /** An OOB record of these is somebody's auto-responder, not a bounce. */
@@ -78,6 +80,7 @@ const config = z.strictObject({
     .describe(
       'Public address of each egress source, by its name: needed behind NAT or a proxy, where the record shows an inner address',
     ),
+  ...contentRule,
 });
 
 type Config = z.infer<typeof config>;
@@ -92,6 +95,8 @@ const docs: SourceDocs = {
     campaign: 'the campaign of the queue name, else `meta.campaign`',
     reply: 'response: code, enhanced code and content',
     seconds: 'from `created_time` to `event_time`',
+    content:
+      'of a message that was delivered, bounced or taken out of the queue the value under `spam_score_key` in `meta`, else what a filter wrote on it (X-Spam-Status, X-Spam-Score, X-Spam-Flag, X-Spamd-Result), where the logger has those `meta` and `headers`; of a message that was complained about the Authentication-Results of the feedback report',
   },
   pointing:
     'Let a log hook post to `https://HOST/hooks/NAME`, or name the folder of the local logs under `files`; not both for the same mail.',
@@ -159,32 +164,33 @@ function read(item: unknown, config: Config, parsed: Parsed): void {
     const sendingDomain = (ours && ownDomainOf(loggedHeader(record, 'from'))) || ownDomainOf(record.sender);
     const sendingIp = egressAddress(record, config);
     const campaign = ours ? queueCampaign(text(record.queue)) || nameOf(fields(record.meta)?.campaign) : '';
+    const content = ours ? contentOf(record, config) : undefined;
     // Since 2025.12 one record can stand for all recipients of a transaction.
     for (const recipient of listOf(record.recipient)) {
       const id = identity(record, recipient);
       const recipientDomain = domainOf(recipient);
       const fact = { id, at, sendingDomain, sendingIp, recipientDomain, campaign };
-      parsed.events.push(eventOf(kind, type, record, fact));
+      parsed.events.push(eventOf(kind, type, record, fact, content));
     }
   }
 }
 
 type Facts = Pick<MailEvent, 'id' | 'at' | 'sendingDomain' | 'sendingIp' | 'recipientDomain' | 'campaign'>;
 
-function eventOf(kind: Kind, type: string, record: Fields, fact: Facts): MailEvent {
+function eventOf(kind: Kind, type: string, record: Fields, fact: Facts, content: Content | undefined): MailEvent {
   switch (kind) {
     case 'delivered':
-      return { kind, ...fact, seconds: secondsSince(moment(record.created_time, record.created), fact.at) };
+      return { kind, ...fact, content, seconds: secondsSince(moment(record.created_time, record.created), fact.at) };
     case 'deferred':
       return { kind, ...fact, reply: replyText(record) };
     case 'bounced': {
       // The reply of an Expiration is KumoMTA's own sentence about its queue, no remote one.
-      if (type === 'Expiration') return { kind, ...fact, reply: '', class: 'soft', reason: 'expired' };
+      if (type === 'Expiration') return { kind, ...fact, content, reply: '', class: 'soft', reason: 'expired' };
       const verdict = own(CLASSES, record.bounce_classification);
-      return { kind, ...fact, reply: replyText(record), class: verdict?.class, reason: verdict?.reason };
+      return { kind, ...fact, content, reply: replyText(record), class: verdict?.class, reason: verdict?.reason };
     }
     case 'suppressed':
-      return { kind, ...fact, reason: 'manual' };
+      return { kind, ...fact, content, reason: 'manual' };
     default:
       return { kind, ...fact };
   }
@@ -210,9 +216,13 @@ function complaint(record: Fields, parsed: Parsed): void {
   const trace = fields(report.supplemental_trace);
   const sendingDomain = ownDomainOf(report.original_mail_from) || ownDomainOf(trace?.sender);
   const told = listOf(report.original_rcpto_to);
+  const authentication = authenticationOf(report.authentication_results);
+  // Of the message, which is one, however many recipients the report names.
+  let content: Content | undefined = authentication.length > 0 ? { authentication } : undefined;
   for (const recipient of told[0] === undefined ? listOf(trace?.recipient) : told) {
     parsed.events.push({
       kind,
+      content,
       id: identity(record, recipient),
       at,
       sendingDomain,
@@ -220,18 +230,30 @@ function complaint(record: Fields, parsed: Parsed): void {
       recipientDomain: domainOf(recipient),
       campaign: nameOf(trace?.campaign),
     });
+    content = undefined;
   }
+}
+
+/** What a filter of ours thought of the message before it was sent, as far as the logger was told to log it. */
+function contentOf(record: Fields, config: Config): Content | undefined {
+  const scored = scoredIn(config, fields(record.meta));
+  if (scored !== undefined) return scored;
+  const written = new Map<string, string>();
+  const headers = fields(record.headers);
+  for (const name in headers) if (/^x-spam/i.test(name)) written.set(name.toLowerCase(), text(firstOf(headers[name])));
+  return written.size > 0 ? filtered((name) => written.get(name) ?? '') : undefined;
 }
 
 /**
  * Handed to a script or a mail directory of our own, so that no mail left the house; or a report, an auto-reply or a
- * bounce (null sender) that came in.
+ * bounce (null sender), whoever it came from and wherever it goes.
  */
 function isOfNoConcern(type: string, record: Fields): boolean {
-  if (type === 'Reception') return record.sender === '' || record.sender === '<>';
+  if (type === 'Feedback') return false;
   if (type === 'OOB') return NOT_A_BOUNCE.has(text(record.bounce_classification));
+  if (record.sender === '' || record.sender === '<>') return true;
   const protocol = text(record.delivery_protocol);
-  return protocol !== '' && protocol !== 'ESMTP' && protocol !== 'SMTP' && type !== 'Feedback';
+  return type !== 'Reception' && protocol !== '' && protocol !== 'ESMTP' && protocol !== 'SMTP';
 }
 
 /** The spool id is unique, one message has several records, and each attempt has its own moment. */
@@ -277,11 +299,14 @@ function egressAddress(record: Fields, config: Config): string {
 function loggedHeader(record: Fields, wanted: string): unknown {
   const headers = fields(record.headers);
   for (const name in headers) {
-    if (name.toLowerCase() !== wanted) continue;
-    const value = headers[name];
-    return Array.isArray(value) ? value[0] : value;
+    if (name.toLowerCase() === wanted) return firstOf(headers[name]);
   }
   return undefined;
+}
+
+/** A header that a message has several times is a list. */
+function firstOf(value: unknown): unknown {
+  return Array.isArray(value) ? value[0] : value;
 }
 
 /** At least one, so that a record without a recipient still counts. */

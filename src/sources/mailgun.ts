@@ -10,6 +10,7 @@ import { contentRule, scoredIn } from '../content.ts';
 import { type BounceClass, KINDS, type MailEvent, type ReplyReason, type SuppressionReason } from '../event.ts';
 import { type Fields, fields, fieldsInText, hostOf, ipOf, nameOf, own, ownDomainOf, text } from '../foreign.ts';
 import { eachItem, jsonItems } from '../json-array.ts';
+import { Recent } from '../recent.ts';
 import { hmacMatches, signingSecrets } from '../signature.ts';
 import { domainOf, Malformed, type Parsed, type Source, type SourceDocs, type SourceType } from '../source.ts';
 import { millis } from '../time.ts';
@@ -53,8 +54,11 @@ const FAILURES: Record<string, { class: BounceClass; reason?: ReplyReason }> = {
   499: { class: 'soft', reason: 'connection' },
 };
 
-/** Tokens remembered; beyond, the oldest go. Inside the window an older token could then serve for a forged event. */
-const TOKENS = 100_000;
+/**
+ * Tokens remembered at the least: those of `max_age_seconds` at six posts a second. An older one could serve for a forged event, as
+ * could one from before a restart.
+ */
+const TOKENS = 200_000;
 
 const config = z.strictObject({
   signing_keys: signingSecrets(
@@ -103,7 +107,7 @@ export default {
 function open(config: Config): Source {
   const parse = eachItem((item, parsed) => read(item, config, parsed));
   if (config.signing_keys.length === 0) return { parse };
-  const used = new Map<string, string>();
+  const used = new Recent<string>(TOKENS);
   return {
     parse,
     authenticate({ body }, now) {
@@ -121,11 +125,10 @@ function open(config: Config): Source {
 }
 
 /** A retry brings the same token with the same event. */
-function firstUse(used: Map<string, string>, token: string, event: string): boolean {
+function firstUse(used: Recent<string>, token: string, event: string): boolean {
   const before = used.get(token);
   if (before !== undefined) return before === event;
   used.set(token, event);
-  if (used.size > TOKENS) used.delete(used.keys().next().value!);
   return true;
 }
 

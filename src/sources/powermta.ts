@@ -9,9 +9,10 @@ import { campaignOf, campaignRule } from '../campaign.ts';
 import { Records } from '../csv.ts';
 import type { BounceClass, MailEvent, ReplyReason } from '../event.ts';
 import { ipOf, own } from '../foreign.ts';
+import { kept } from '../recent.ts';
 import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
-import { Clock, Domains, kept, timeZone } from '../syslog.ts';
+import { Clock, Domains, timeZone } from '../syslog.ts';
 
 type Kind = 'accepted' | 'delivered' | 'deferred' | 'bounced' | 'complained' | 'unsubscribed';
 
@@ -74,7 +75,7 @@ const config = z.strictObject({
     .min(2)
     .optional()
     .describe(
-      'The header line as a list, for posts without one and for a restart in the middle of a large file. Default: those of a file without `record-fields`',
+      'The header line as a list, for posts and files without one. Default: those of a file without `record-fields`',
     ),
   time_zone: timeZone,
   sending_ips: z
@@ -235,7 +236,7 @@ const docs: SourceDocs = {
     seconds: '`totalSecondsQueued`, else from `timeQueued` to `timeLogged`',
   },
   pointing:
-    "An `<acct-file>` with `records d, b, t, r, f, rb` (by default it has `d` and `b` alone), named under `files`, or a `pipe` of it as standard input, or a log shipper's posts to `/hooks/NAME`. The header line says which column is what, at the begin of each file and in a post; until one is seen, `columns` does. A restart looks for it in the last 4 MiB that were read, so name `columns` when `record-fields` is configured and files grow larger. Several files may have different columns if their number differs. `d` records of other deliveries than `smtp` and mail from the null sender are ignored, as are `rs` records.",
+    "An `<acct-file>` with `records d, b, t, r, f, rb` (by default it has `d` and `b` alone), named under `files`, or a `pipe` of it as standard input, or a log shipper's posts to `/hooks/NAME`. The header line says which column is what, at the begin of each file and in a post; until one is seen, `columns` does. Several files may have different columns if their number differs. `d` records of other deliveries than `smtp` and mail from the null sender are ignored, as are `rs` records.",
   authentication: 'A followed file needs none. Posted records are let in by `auth` alone.',
   answers:
     'A log shipper is answered 200 once its records are committed, and 503 when nothing can be taken: it has to send them again then. A followed file waits where it is.',

@@ -4,9 +4,10 @@
  */
 import { z } from 'zod';
 import type { MailEvent } from '../event.ts';
+import { kept } from '../recent.ts';
 import type { Parsed, Post, Source, SourceDocs, SourceType } from '../source.ts';
 import { nothing } from '../source.ts';
-import { Domains, Hosts, kept, Lines, timeZone } from '../syslog.ts';
+import { Domains, Hosts, Lines, timeZone } from '../syslog.ts';
 
 /** What `stat=` begins with. Where there is an enhanced status, its first digit has the last word. */
 const STAT: Record<string, 'accepted' | 'delivered' | 'deferred' | 'bounced'> = {
