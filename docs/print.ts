@@ -260,14 +260,21 @@ ${table(
 A check of DNS has passed when it has no problem. A problem is something that receivers refuse, distrust or ignore mail for, and is shown in \`email_dns_check_problem\`; a warning, in \`email_dns_check_warning\`, is worth
 knowing and no receiver acts on it today. When nobody could say (SERVFAIL, REFUSED, silence), nothing is known: what was known before is shown for three intervals, then nothing.
 
+\`mta-sts\` and \`mx-certificate\` connect to the hosts that the DNS names, and only at addresses of the Internet: whoever writes the zone that is checked could else have us look into the network
+that the exporter stands in. An address that is private, link-local, reserved or of the machine itself makes the check unknown, with that reason; \`checks.private_addresses: allow\` is for those whose mail servers stand there.
+
 ## Verdicts of blocklists
 Not every answer is a listing, and no answer is not "clear". \`email_blocklist_listed\` is 1 for \`listed\`, 0 for any other definite verdict, and absent when there was none for three intervals. A change between listed and not listed counts
-when it is still so after \`confirm_after\`.
+when it is still so after \`confirm_after\`, and after as long as a cache on the way may repeat the first answer (its TTL); at the latest after the interval.
+
+A list is blind about a target when it gave no definite verdict for three intervals, or none since it was to be asked. Either moment is a series, and so is the interval:
+\`time() - (email_blocklist_last_definite_timestamp_seconds or email_blocklist_unanswered_since_timestamp_seconds) > on (instance, list) group_left () 3 * email_blocklist_interval_seconds\`.
+For checks of DNS there are \`email_dns_check_last_success_timestamp_seconds\`, \`email_dns_check_unanswered_since_timestamp_seconds\` and \`email_dns_check_interval_seconds\`.
 
 ${table(['verdict', 'says something of', 'meaning'], verdicts)}
 ## Allowances
 Operators say how much they want to be asked. Lists of one operator draw on one allowance (\`pool\`): it fills evenly over the day, what is left is kept over restarts, and where there are so many targets that it would not last,
-each is asked about less often instead. Tests of the lists, confirmations and people who ask now draw on the same allowance; what is used up is not asked, and is unknown. The figures are in [blocklists.md](blocklists.md); \`checks.blocklists.per_day\`
+each is asked about less often instead. Tests of the lists, confirmations and people who ask now draw on the same allowance. What is used up is not asked, which is no error of the list: a person is told "not asked", \`email_blocklist_waiting_targets\` counts those who wait, and the last verdict stays as long as it is young enough. The figures are in [blocklists.md](blocklists.md); \`checks.blocklists.per_day\`
 says what your contract allows. The \`check\` command keeps no allowances, which is why it takes few targets.
 
 ## A resolver of your own
@@ -284,6 +291,8 @@ server:
 \`\`\`
 
 (the fourth keeps one question from becoming several at the list, the fifth lets a new listing be seen within minutes), and in the configuration \`resolver: { servers: [127.0.0.1] }\`. From a cloud whose whole network is refused, take a key: [names of keys](configuration.md#checksblocklistskeys). Whether a list answers you is in \`email_blocklist_health\`.
+
+With two or more name servers, a list that seems to have ended is looked for through the last of them, too: where it answers otherwise there, the state is \`interfered\`, and it is the first name server that hides or rewrites it.
 
 ${all.map(ofCheck).join('\n')}`;
 }

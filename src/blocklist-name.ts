@@ -49,7 +49,8 @@ export function plainAddress(address: string): string {
     .join('.');
 }
 
-function hextets(address: string): number[] {
+/** The eight groups of an IPv6 address. */
+export function hextets(address: string): number[] {
   const hex = address.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, ...octets: string[]) => {
     const [a, b, c, d] = octets.map(Number);
     return `${((a! << 8) | b!).toString(16)}:${((c! << 8) | d!).toString(16)}`;

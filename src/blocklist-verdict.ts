@@ -50,8 +50,9 @@ export function read(list: Blocklist, answer: DnsAnswer | Unanswered): Judgement
   if (codes.length > 0 && answer.rcode === 'NXDOMAIN')
     return { ...silent, codes, verdict: 'error', cause: 'malformed' };
   if (codes.length > 0) return readCodes(list, codes);
-  // A chain whose end nobody looked up: neither a yes nor a no.
-  if (answer.records.some(({ type }) => type === 'CNAME')) return { ...silent, verdict: 'error', cause: 'cname' };
+  // A chain whose end nobody looked up: neither a yes nor a no. NXDOMAIN, though, is said of the end (RFC 2308 2.1, RFC 6604).
+  if (answer.rcode === 'NOERROR' && answer.records.some(({ type }) => type === 'CNAME'))
+    return { ...silent, verdict: 'error', cause: 'cname' };
   return 'absent';
 }
 
@@ -140,7 +141,7 @@ const EXPLAINED: readonly ListVerdict[] = ['listed', 'policy', 'refused', 'unkno
 
 /**
  * One list's word on one target: up to two questions, A and, for its reason, TXT. Where the answer is a degree, a second reading
- * holds it as a score.
+ * holds it as a score. None at all where the allowance is used up: the list was not asked, and that is no fault of it.
  */
 export async function inquire(
   chosen: ChosenList,
@@ -157,6 +158,10 @@ export async function inquire(
     return [{ ...base, verdict: 'unsupported', codes: [], meaning: '', reason: '', cause: '' }];
   }
   const answer = await chosen.ask(world.ask, question, 'A', { signal: world.signal });
+  if (answer instanceof Unanswered && answer.reason === 'allowance') {
+    world.tell(`${name}: not asked: ${answer.message}`);
+    return [];
+  }
   const { verdict, codes, meaning, cause, score } = judge(list, answer, state);
   const came = answer instanceof Unanswered ? answer.reason : `${answer.rcode} ${codes.join(' ')}`.trim();
   world.tell(`${name}: ${shown} A? ${came}; list is ${state}: ${[verdict, meaning, cause].filter(Boolean).join(' ')}`);

@@ -294,3 +294,7 @@ export class ChosenList {
     }
   }
 }
+
+/** A list of domains has nothing to say of an address, nor the other way round. One that lacks IPv6 should say so. */
+export const concerns = ({ list }: ChosenList, kind: Target['kind']): boolean =>
+  list.targets.some((each) => (each === 'domain') === (kind === 'domain'));

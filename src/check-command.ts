@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs, styleText } from 'node:util';
 import { BLOCKLISTS, type ChosenList } from './blocklist.ts';
 import { type Check, type Target, Unanswered, type World } from './check.ts';
+import { reach } from './check-reach.ts';
 import blocklistCheck, { concerned } from './checks/blocklist.ts';
 import { type ChecksSettings, resolverSchema } from './checks-config.ts';
 import {
@@ -98,8 +99,9 @@ export async function checkNow(args: string[], out: Terminal, err: Terminal): Pr
     const { in_flight: inFlight, cache_entries: cacheEntries } = resolver;
     const servers = options.servers.length > 0 ? options.servers : resolver.servers;
     const asking = new Resolver({ ...(servers && { servers }), inFlight, cacheEntries });
+    const ways = reach(asking.ask, settings.innerAddresses ?? 'refuse');
     try {
-      return await run(jobsOf(options, checks, settings), asking, options.json, out, err);
+      return await run(jobsOf(options, checks, settings, asking), { ...ways, ask: asking.ask }, options.json, out, err);
     } finally {
       await asking.close();
     }
@@ -188,10 +190,11 @@ function jobsOf(
   { targets, selectors, only }: Options,
   checks: ReadonlyMap<string, Check>,
   settings: ChecksSettings,
+  { second }: Resolver,
 ): Job[] {
   const tested = new Map<string, Promise<ZoneHealth>>();
   const health = (list: ChosenList, { ask, signal }: World): Promise<ZoneHealth> => {
-    const known = tested.get(list.name) ?? probe(list, ask, { signal });
+    const known = tested.get(list.name) ?? probe(list, ask, { signal, ...(second && { second }) });
     tested.set(list.name, known);
     return known;
   };
@@ -218,13 +221,13 @@ function jobsOf(
 
 async function run(
   jobs: readonly Job[],
-  { ask }: Resolver,
+  ways: Pick<World, 'ask' | 'connect' | 'fetch'>,
   json: boolean,
   out: Terminal,
   err: Terminal,
 ): Promise<number> {
   const signal = AbortSignal.timeout(PATIENCE);
-  const world = { ask, fetch, signal, now: Date.now };
+  const world = { ...ways, signal, now: Date.now };
   const progress = new Progress(jobs, err);
   const told = await Promise.all(
     jobs.map(async (job) => {

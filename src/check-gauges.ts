@@ -11,19 +11,27 @@ export type Sample = readonly [labels: readonly string[], value: number];
 /** After so many intervals without a definite word nothing is known any more. */
 const INTERVALS = 3;
 
-export interface Ages {
+/** What of the plan is shown, or needed to tell what is too old. */
+export interface Planned {
   /** Milliseconds between two questions of a list for one target, and of a check. */
   listInterval(list: string): number;
   checkInterval: number;
   now: number;
-  /** Lists that are asked. */
-  lists: Iterable<string>;
+  /** Lists and checks that are asked. */
+  lists: readonly string[];
+  checks: readonly string[];
+  /** Of a list: those whose turn has come, and that its allowance does not let it be asked about now. */
+  waiting(list: string): number;
+  /** About whom each list and check is to be asked. */
+  wanted(kind: 'list' | 'check'): Iterable<readonly [name: string, target: string]>;
+  /** Whether a list has entries of such a kind. */
+  holds(list: string, target: string): boolean;
 }
 
 type Family = keyof typeof CHECK_GAUGES;
 
 /** Samples of one family. `scores` of measurements that were pushed are added by the caller. */
-export function* checkSamples(family: Family, states: CheckStates, ages: Ages): Generator<Sample> {
+export function* checkSamples(family: Family, states: CheckStates, ages: Planned): Generator<Sample> {
   switch (family) {
     case 'listed':
       for (const state of states.lists.values())
@@ -36,8 +44,19 @@ export function* checkSamples(family: Family, states: CheckStates, ages: Ages): 
       for (const state of states.lists.values()) if (known(state, ages) && isListed(state)) yield* listings(state);
       return;
     case 'definite':
-      for (const { list, target, definite, verdict } of states.lists.values())
-        if (verdict !== 'unsupported') yield [[list, target], (definite?.at ?? 0) / 1000];
+      for (const { list, target, definite } of states.lists.values())
+        if (definite) yield [[list, target], definite.at / 1000];
+      return;
+    case 'unanswered':
+      for (const [list, target] of ages.wanted('list'))
+        if (!states.listState(list, target)?.definite && ages.holds(list, target))
+          yield [[list, target], states.since('list', list, target) / 1000];
+      return;
+    case 'listInterval':
+      for (const list of ages.lists) yield [[list], ages.listInterval(list) / 1000];
+      return;
+    case 'waiting':
+      for (const list of ages.lists) yield [[list], ages.waiting(list)];
       return;
     case 'health':
       for (const list of ages.lists) {
@@ -58,9 +77,19 @@ export function* checkSamples(family: Family, states: CheckStates, ages: Ages): 
         for (const warning of warnings) yield [[check, target, warning], 1];
       return;
     case 'checked':
-      // Where there was nothing to judge there is nothing to wait for.
-      for (const { check, target, definiteAt, unknown } of states.checks.values())
-        if (definiteAt > 0 || unknown !== '') yield [[check, target], definiteAt / 1000];
+      for (const { check, target, definiteAt } of states.checks.values())
+        if (definiteAt > 0) yield [[check, target], definiteAt / 1000];
+      return;
+    case 'unchecked':
+      for (const [check, target] of ages.wanted('check')) {
+        const { definiteAt = 0, unknown = '', nothingAt = 0 } = states.checkState(check, target) ?? {};
+        // Where there was nothing to judge there is nothing to wait for.
+        if (definiteAt === 0 && (nothingAt === 0 || unknown !== ''))
+          yield [[check, target], Math.max(states.since('check', check, target), nothingAt) / 1000];
+      }
+      return;
+    case 'checkInterval':
+      for (const check of ages.checks) yield [[check], ages.checkInterval / 1000];
       return;
     case 'certificate':
       for (const { target, host, expires, at } of states.certificates.values())
@@ -76,12 +105,12 @@ export function* checkSamples(family: Family, states: CheckStates, ages: Ages): 
   }
 }
 
-function* recent(states: CheckStates, { now, checkInterval }: Ages): Generator<CheckState> {
+function* recent(states: CheckStates, { now, checkInterval }: Planned): Generator<CheckState> {
   for (const state of states.checks.values())
     if (state.definiteAt > 0 && state.definiteAt >= now - INTERVALS * checkInterval) yield state;
 }
 
-export function known({ list, definite }: ListState, { now, listInterval }: Ages): boolean {
+export function known({ list, definite }: ListState, { now, listInterval }: Planned): boolean {
   return definite !== undefined && definite.at >= now - INTERVALS * listInterval(list);
 }
 

@@ -16,8 +16,11 @@ export interface ListState {
   at: number;
   /** The last that was definite, and for a change between listed and not: confirmed. */
   definite?: { verdict: ListVerdict; codes: readonly string[]; at: number };
-  /** A definite verdict that says the contrary of `definite`, or the first listing of all, and since when: believed when it comes again. */
-  pending?: { listed: boolean; at: number };
+  /**
+   * A definite verdict that says the contrary of `definite`, or the first listing of all, and since when: believed when it comes
+   * again. Until `until` the same answer may come out of a cache on the way, and would prove nothing.
+   */
+  pending?: { listed: boolean; at: number; until?: number };
 }
 
 export interface CheckState {
@@ -31,6 +34,8 @@ export interface CheckState {
   unknown: string;
   /** Of the latest attempt. */
   at: number;
+  /** When there was last nothing to judge, where that was the last that could be said. */
+  nothingAt?: number;
 }
 
 export interface Score {
@@ -51,7 +56,8 @@ type Kept =
   | ({ of: 'list' } & ListState)
   | ({ of: 'check' } & CheckState)
   | ({ of: 'score' } & Score)
-  | ({ of: 'certificate' } & Certificate);
+  | ({ of: 'certificate' } & Certificate)
+  | { of: 'since'; what: string; at: number };
 
 /** Where the ledger keeps readings, by key. */
 export interface Shelf {
@@ -66,6 +72,8 @@ export class CheckStates {
   readonly checks = new Map<string, CheckState>();
   readonly scores = new Map<string, Score>();
   readonly certificates = new Map<string, Certificate>();
+  /** Since when a target, list or check is one: `target 192.0.2.10`, `list psbl`, `check spf`. */
+  private readonly beginnings = new Map<string, { at: number }>();
   /** Of lists asked since the start; not kept, since only what their test entries say now counts. */
   readonly health = new Map<string, ZoneHealth & { at: number }>();
   private readonly shelf: Shelf;
@@ -76,11 +84,11 @@ export class CheckStates {
     for (const [key, text] of shelf.readings) if (key.startsWith(KEY)) this.place(JSON.parse(text) as Kept);
   }
 
-  /** True when a verdict was not believed yet and is to be asked for again soon. */
-  take(reading: Reading, at: number): boolean {
+  /** True when a verdict was not believed yet and is to be asked for again. `until`: how long a cache on the way may repeat it. */
+  take(reading: Reading, at: number, until = at): boolean {
     switch (reading.kind) {
       case 'blocklist':
-        return this.takeList(reading, at);
+        return this.takeList(reading, at, until);
       case 'dns_check': {
         const { check, target, problems, warnings } = reading;
         this.put('check', { check, target, problems, warnings, definiteAt: at, unknown: '', at });
@@ -104,7 +112,18 @@ export class CheckStates {
 
   /** A check that found nothing to judge: what was known before is no longer true. */
   nothing(check: string, target: string, at: number): void {
-    this.put('check', { check, target, problems: [], warnings: [], definiteAt: 0, unknown: '', at });
+    this.put('check', { check, target, problems: [], warnings: [], definiteAt: 0, unknown: '', at, nothingAt: at });
+  }
+
+  /** What there is to be asked about, and whom, from now on where it was not before. */
+  begin(all: ReadonlySet<string>, now: number): void {
+    for (const what of this.beginnings.keys()) if (!all.has(what)) this.drop('since', what);
+    for (const what of all) if (!this.beginnings.has(what)) this.put('since', { what, at: now });
+  }
+
+  /** Since when a list or check is to be asked about a target. */
+  since(kind: 'list' | 'check', name: string, target: string): number {
+    return Math.max(this.beginnings.get(`${kind} ${name}`)?.at ?? 0, this.beginnings.get(`target ${target}`)?.at ?? 0);
   }
 
   listState(list: string, target: string): ListState | undefined {
@@ -141,7 +160,8 @@ export class CheckStates {
     }
   }
 
-  private takeList({ list, target, verdict, codes, cause, reason }: BlocklistReading, at: number): boolean {
+  private takeList(reading: BlocklistReading, at: number, until: number): boolean {
+    const { list, target, verdict, codes, cause, reason } = reading;
     const before = this.lists.get(`${list} ${target}`);
     const state: ListState = { list, target, verdict, cause, reason, at };
     if (before?.definite) state.definite = before.definite;
@@ -155,7 +175,7 @@ export class CheckStates {
     if (believed) {
       state.definite = { verdict, codes, at };
       delete state.pending;
-    } else state.pending = { listed, at };
+    } else state.pending = { listed, at, until };
     this.put('list', state);
     return !believed;
   }
@@ -178,7 +198,10 @@ export class CheckStates {
   }
 
   private mapOf(of: Kept['of']) {
-    return { list: this.lists, check: this.checks, score: this.scores, certificate: this.certificates }[of];
+    return {
+      ...{ list: this.lists, check: this.checks, score: this.scores },
+      ...{ certificate: this.certificates, since: this.beginnings },
+    }[of];
   }
 }
 
@@ -192,5 +215,7 @@ function nameOf(kept: Kept): string {
       return `${kept.service} ${kept.target}`;
     case 'certificate':
       return `${kept.target} ${kept.host}`;
+    case 'since':
+      return kept.what;
   }
 }

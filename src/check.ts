@@ -3,6 +3,7 @@
  * check, and the file's name is what the label `check` and `GET /checks/:check` call it. When it is asked, how often and what
  * becomes of the readings is decided around it, once.
  */
+import type { Socket } from 'node:net';
 import type { Reading } from './reading.ts';
 
 export type RecordType = 'A' | 'AAAA' | 'CNAME' | 'MX' | 'NS' | 'PTR' | 'SOA' | 'TXT' | 'TLSA';
@@ -29,12 +30,17 @@ export interface DnsAnswer {
   server: string;
   /** Milliseconds it took; 0 from the cache. */
   took: number;
+  /** Seconds for which whoever hands it on may keep it, a "no" among it; absent or 0 where it does not say. */
+  ttl?: number;
 }
 
-/** Nobody said anything that could be used: after retries, at the deadline. */
+/**
+ * Nobody said anything that could be used: after retries, at the deadline. Or nobody was asked: what may be asked is used up
+ * (`allowance`), or DNS named an address within some network (`inner_address`, see check-reach.ts).
+ */
 export class Unanswered extends Error {
   override name = 'Unanswered';
-  readonly reason: 'timeout' | 'unreachable' | 'malformed' | 'aborted';
+  readonly reason: 'timeout' | 'unreachable' | 'malformed' | 'aborted' | 'allowance' | 'inner_address';
 
   constructor(reason: Unanswered['reason'], message: string) {
     super(message);
@@ -52,8 +58,10 @@ export type Ask = (
 /** What a check may use of the world. */
 export interface World {
   ask: Ask;
-  /** For what is not DNS (the policy of MTA-STS); tests put their own here. */
+  /** For what is not DNS (the policy of MTA-STS); tests put their own here. As with `connect`, inner addresses are refused. */
   fetch: typeof fetch;
+  /** TCP to an address that DNS named. Throws Unanswered at one that is none of the Internet's. */
+  connect(address: string, port: number, signal: AbortSignal): Socket;
   signal: AbortSignal;
   /** Unix milliseconds. */
   now(): number;

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { getDomain } from 'tldts';
 import { z } from 'zod';
 import { BLOCKLISTS, type ChosenList, choose } from './blocklist.ts';
+import type { InnerAddresses } from './check-reach.ts';
 import { secret } from './secret.ts';
 import { type TargetSettings, targetOf } from './targets.ts';
 
@@ -30,7 +31,7 @@ export const resolverSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Name servers, asked in this order; default: those of /etc/resolv.conf. Blocklists refuse public ones: run one of your own',
+      'Name servers, asked in this order; default: those of /etc/resolv.conf. Blocklists refuse public ones: run one of your own. With two or more, a list that seems to have ended is looked for through the last of them, too: it may be the first that hides it',
     ),
   in_flight: z.int().positive().max(1000).default(100).describe('Questions under way at once'),
   cache_entries: z.int().positive().default(10_000).describe('Answers remembered for as long as they say'),
@@ -65,7 +66,9 @@ const blocklistsSchema = (duration: () => z.ZodType<number>) =>
       ),
     confirm_after: duration()
       .default(120_000)
-      .describe('A change between listed and not listed counts when it is still so after this long, default 2m'),
+      .describe(
+        'A change between listed and not listed counts when it is still so after this long, and after as long as the answer may be kept on the way; at the latest after the interval. Default 2m',
+      ),
   });
 
 export const checksSchema = (duration: () => z.ZodType<number>) =>
@@ -93,6 +96,12 @@ export const checksSchema = (duration: () => z.ZodType<number>) =>
       .default(true)
       .describe('Whether addresses and domains that sent mail in the last 24 hours are checked, too'),
     targets: z.int().positive().default(1000).describe('Most addresses and domains checked in all'),
+    private_addresses: z
+      .enum(['refuse', 'allow'])
+      .default('refuse')
+      .describe(
+        'Whether the checks that connect to somebody (`mta-sts`, `mx-certificate`) do so where the DNS names an address of an inner network. Whoever writes a zone that is checked could else reach into yours',
+      ),
     skip: z.array(z.string()).default([]).describe('Checks of DNS that are left out, such as `bimi`'),
     blocklists: blocklistsSchema(duration).prefault({}).describe('Blocklists and reputation services, see below'),
   });
@@ -105,6 +114,8 @@ export interface ChecksSettings {
   /** Milliseconds. */
   interval: number;
   skip: readonly string[];
+  /** Absent: refuse. */
+  innerAddresses?: InnerAddresses;
   lists: readonly ChosenList[];
   perDay: Readonly<Record<string, number>>;
   listInterval: number;
@@ -151,6 +162,7 @@ export function checksSettings(
     targets: { ips, domains, selectors, fromEvents: written.from_events, most: written.targets },
     interval: written.interval,
     skip: written.skip,
+    innerAddresses: written.private_addresses,
     lists: chosen,
     perDay: blocklists.per_day,
     listInterval: blocklists.interval ?? 0,

@@ -77,7 +77,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   timeout: 'no answer in time',
   unreachable: 'no name server can be reached',
   malformed: 'the answer cannot be read',
-  aborted: 'given up: no time left, or the allowance of the list is used up',
+  aborted: 'given up: no time left',
   servfail: 'the name server failed at it (SERVFAIL)',
   parked: 'answered with an address that is no code of a list: its domain is parked, or the resolver rewrites answers',
   cname: 'answered with an alias that leads nowhere',
@@ -134,7 +134,7 @@ function ofList({ list, target, verdict, codes, meaning, reason, cause }: Blockl
   if (reason !== '') told.says.push(`it says: ${plain(reason)}`);
   if (grade === 'bad' && facts !== undefined && !('retired' in facts))
     told.advice[list] =
-      `Find and end the cause first, then ask for removal, once: ${facts.delisting.page} (step by step in docs/blocklists.md).`;
+      `Find and end the cause first, then ask for removal, once: ${facts.delisting.page} (step by step in docs/blocklists.md#${list}).`;
   return told;
 }
 
@@ -164,6 +164,12 @@ export function withoutReading(what: string, target: string, steps: readonly str
   const why = plain(error?.message ?? steps.at(-1) ?? 'nothing to judge');
   const [verdict, grade] = error ? (['unknown', 'unknown'] as const) : (['skipped', 'nothing'] as const);
   return { what, target, verdict, grade, says: [why], advice: {}, why: {} };
+}
+
+/** A list that may not be asked now, which says nothing of it. */
+function notAsked(list: string, target: string): Told {
+  const says = ['the allowance of the list is used up for now: see docs/checks.md#allowances'];
+  return { what: list, target, verdict: 'not asked', grade: 'unknown', says, advice: {}, why: {} };
 }
 
 export function checksRoute(parts: Pick<Parts, 'config' | 'watch' | 'now'>): Router {
@@ -201,6 +207,8 @@ interface Wanted {
 
 interface Answer extends Wanted {
   readings: readonly Reading[];
+  /** Lists whose allowance is used up. */
+  unasked: readonly string[];
   steps: readonly string[];
   error?: Unanswered;
 }
@@ -245,15 +253,14 @@ const misfit = (name: string, { targets }: Check, target: Target) =>
 
 async function ask(wanted: Wanted, watch: Watch, response: Response): Promise<Answer> {
   const steps: string[] = [];
-  const tell = (step: string): void => {
-    // Nobody waits any more: the check ends here, before it asks anything else.
-    if (response.closed) throw new Unanswered('aborted', 'whoever asked has gone');
-    steps.push(plain(step));
-  };
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const nothing = { readings: [], unasked: [] };
   try {
-    return { ...wanted, steps, readings: (await watch.ask(wanted.name, wanted.target, tell)) ?? [] };
+    const asked = await watch.ask(wanted.name, wanted.target, (step) => void steps.push(plain(step)), gone.signal);
+    return { ...wanted, steps, ...(asked ?? nothing) };
   } catch (error) {
-    if (error instanceof Unanswered) return { ...wanted, steps, readings: [], error };
+    if (error instanceof Unanswered) return { ...wanted, steps, ...nothing, error };
     throw error;
   }
 }
@@ -264,7 +271,7 @@ function send(
   answer: Answer,
   { watch, now }: Pick<Parts, 'watch' | 'now'>,
 ): void {
-  const { name, check, target, readings, steps, error } = answer;
+  const { name, check, target, readings, unasked, steps, error } = answer;
   const debug = request.query.debug === 'true';
   const found = readings.map((reading) => ({
     reading,
@@ -283,6 +290,7 @@ function send(
       check: name,
       target: target.name,
       readings: shown,
+      ...filled({ unasked: unasked.map((list) => ({ list, cause: 'allowance' })) }),
       ...unknown,
       ...(debug && { steps }),
     });
@@ -297,6 +305,7 @@ function send(
           : 'list not tested yet',
     ),
   );
+  for (const list of unasked) lines.push(row(notAsked(list, target.name), ''));
   // Whether a list was asked, its steps do not say.
   const why = name === 'blocklist' && steps.length === 0 ? [NO_LISTS] : steps;
   if (lines.length === 0) lines.push(row(withoutReading(name, target.name, why, error), ''));

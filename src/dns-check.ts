@@ -60,7 +60,10 @@ export interface Found {
 /** RFC 1034 sets no bound; resolvers follow about as many. */
 const ALIASES = 8;
 
-export async function find(world: World, name: string, type: RecordType): Promise<Found> {
+/** What a question takes. */
+export type Asking = Pick<World, 'ask' | 'signal' | 'tell'>;
+
+export async function find(world: Asking, name: string, type: RecordType): Promise<Found> {
   const asked = name.toLowerCase();
   let owner = asked;
   for (let hops = 0; hops <= ALIASES; hops++) {
@@ -119,7 +122,8 @@ const EXCHANGERS = 30;
 /** In the order in which they are tried; a null MX (RFC 7505) is the exchanger ''. */
 export async function exchangers(world: World, domain: string): Promise<readonly string[]> {
   const { records } = await find(world, domain, 'MX');
-  const inOrder = records.toSorted((a, b) => (a.preference ?? 0) - (b.preference ?? 0));
+  // By name where the preference is the same: servers shuffle those, and which are looked at must not change with each answer.
+  const inOrder = records.toSorted((a, b) => (a.preference ?? 0) - (b.preference ?? 0) || (a.data < b.data ? -1 : 1));
   return inOrder.map(({ data }) => data).slice(0, EXCHANGERS);
 }
 

@@ -12,8 +12,9 @@ import { Packet } from 'dns2';
 import type { Unanswered } from './check.ts';
 import { isAnswerTo, type Message, type Query, read } from './dns-message.ts';
 
+export type Silence = Exclude<Unanswered['reason'], 'allowance' | 'inner_address'>;
 /** An answer, or why there is none. */
-export type Said = Message | Unanswered['reason'];
+export type Said = Message | Silence;
 
 /** Who waits for it; `cancel` belongs to whatever is under way for it at the moment. */
 export interface Job {

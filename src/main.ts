@@ -138,7 +138,15 @@ class Lookups {
       if (this.resolver) return await this.resolver.ask(...question);
       throw new Unanswered('aborted', 'nothing is looked up: the configuration has no `checks`');
     };
-    this.watch = new Watch({ shelf: ledger, series: ledger.series, ask: this.ask, checks, log, now: Date.now });
+    this.watch = new Watch({
+      shelf: ledger,
+      series: ledger.series,
+      ask: this.ask,
+      second: () => this.resolver?.second,
+      checks,
+      log,
+      now: Date.now,
+    });
     this.watch.start();
   }
 
@@ -209,17 +217,27 @@ class Exporter {
     this.intake = intake;
     const lookups = new Lookups(ledger, log, await loadChecks());
     this.lookups = lookups;
+    // What is counted comes before what is looked up about it.
     const adopt = async (next: Config): Promise<void> => {
-      await lookups.apply(next);
       await intake.apply(next);
       for (const name of intake.feeds.keys()) metrics.declare(name);
+      await lookups.apply(next);
       this.config = next;
     };
     await adopt(config);
-    const reload = async (): Promise<void> => {
+    const adoptWhole = async (next: Config): Promise<void> => {
+      try {
+        await adopt(next);
+      } catch (error) {
+        // Half of it may be in force by now; if the one before cannot be had again either, the first reason is told.
+        await adopt(this.config).catch(() => {});
+        throw error;
+      }
+    };
+    const reloadOnce = async (): Promise<void> => {
       try {
         const web = loadWebConfig(this.flags['web.config.file']);
-        await adopt(await loadConfig(this.file));
+        await adoptWhole(await loadConfig(this.file));
         // Users change at once; a listening socket keeps its certificate until it is told of the new one.
         this.web = web;
         if (web.tls && this.server instanceof TlsServer) this.server.setSecureContext(web.tls);
@@ -233,6 +251,13 @@ class Exporter {
         );
         throw error;
       }
+    };
+    let reloading = Promise.resolve();
+    // One after the other: two that are under way together would each begin what the other one ends.
+    const reload = (): Promise<void> => {
+      const mine = reloading.then(reloadOnce);
+      reloading = mine.catch(() => {});
+      return mine;
     };
     const app = createServer({
       config: () => this.config,

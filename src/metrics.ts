@@ -376,8 +376,23 @@ export const CHECK_GAUGES = {
   ),
   definite: gauge(
     'email_blocklist_last_definite_timestamp_seconds',
-    'When a list last gave a definite verdict; 0 when it never did.',
+    'When a list last gave a definite verdict, and for a change between listed and not a confirmed one; absent while it never did.',
     ['list', 'target'],
+  ),
+  unanswered: gauge(
+    'email_blocklist_unanswered_since_timestamp_seconds',
+    'Since when a list is to be asked about an address or domain, while it never gave a definite verdict about it, be it that it was not asked yet; absent once it did.',
+    ['list', 'target'],
+  ),
+  listInterval: gauge(
+    'email_blocklist_interval_seconds',
+    'Time between two questions to a list about one address or domain: what the list or the configuration asks for, or longer where its allowance would not last.',
+    ['list'],
+  ),
+  waiting: gauge(
+    'email_blocklist_waiting_targets',
+    'Addresses and domains whose turn has come, and about which a list is not asked yet because its allowance is used up for now.',
+    ['list'],
   ),
   health: gauge(
     'email_blocklist_health',
@@ -401,9 +416,17 @@ export const CHECK_GAUGES = {
   ),
   checked: gauge(
     'email_dns_check_last_success_timestamp_seconds',
-    'When a check last came to a definite result; 0 when it never did.',
+    'When a check last came to a definite result; absent while it never did, and where there is nothing to judge.',
     ['check', 'target'],
   ),
+  unchecked: gauge(
+    'email_dns_check_unanswered_since_timestamp_seconds',
+    'Since when a check is to be made of an address or domain, while it never came to a definite result, be it that it was not made yet; absent once it did, and where there is nothing to judge.',
+    ['check', 'target'],
+  ),
+  checkInterval: gauge('email_dns_check_interval_seconds', 'Time between two checks of one address or domain.', [
+    'check',
+  ]),
   certificate: gauge(
     'email_tls_certificate_expiry_timestamp_seconds',
     'When the certificate that a host of a domain shows to senders of mail ends.',

@@ -64,7 +64,7 @@ export class Quota {
     return async (name, type, options) => {
       if (purse.left >= TRIES) purse.left -= TRIES;
       else if (!this.take(TRIES, now()))
-        throw new Unanswered('aborted', 'the allowance of the list is used up for now');
+        throw new Unanswered('allowance', 'the allowance of the list is used up for now');
       const answer = await ask(name, type, options);
       if (answer.rcode === 'NOERROR' || answer.rcode === 'NXDOMAIN') this.give(TRIES - 1);
       return answer;

@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { type Ask, type DnsAnswer, type RecordType, Unanswered } from './check.ts';
 import { canonicalName, type Message, type Query, queryFor } from './dns-message.ts';
-import { type Dropped, type Job, NameServer, nothing, type Said } from './dns-transport.ts';
+import { type Dropped, type Job, NameServer, nothing, type Said, type Silence } from './dns-transport.ts';
 import { Turns } from './dns-turns.ts';
 
 export interface ResolverOptions {
@@ -107,11 +107,19 @@ export class Resolver {
     };
   }
 
-  ask: Ask = async (asked, type, { signal, fresh = false } = {}) => {
+  ask: Ask = (name, type, options) => this.#ask(name, type, options, false);
+
+  /** Asks the last of several servers alone: whether it says the same. undefined where there is one. */
+  get second(): Ask | undefined {
+    if (this.#servers.length < 2) return undefined;
+    return (name, type, options) => this.#ask(name, type, options, true);
+  }
+
+  async #ask(...[asked, type, { signal, fresh = false } = {}, second]: [...Parameters<Ask>, boolean]) {
     const name = checked(asked);
     if (this.#closed) throw new Unanswered('aborted', 'the resolver is closed');
     if (signal?.aborted) throw new Unanswered('aborted', ABORTED);
-    const key = `${type} ${name}`;
+    const key = `${second ? 'second ' : ''}${type} ${name}`;
     const known = fresh ? undefined : this.#cache.get(key);
     if (known) {
       this.#outcomes.cached++;
@@ -120,11 +128,11 @@ export class Resolver {
     let lookup = this.#lookups.get(key);
     if (lookup) this.#shared++;
     else {
-      lookup = new Lookup(name, type);
+      lookup = new Lookup(name, type, second ? this.#servers.slice(-1) : undefined);
       this.#start(key, lookup);
     }
     return await lookup.join(signal);
-  };
+  }
 
   /** Who still waits is told so. Nothing is left behind: no socket, no timer. */
   async close(): Promise<void> {
@@ -153,10 +161,10 @@ export class Resolver {
   async #find(key: string, lookup: Lookup): Promise<DnsAnswer> {
     const { tries, timeout, deadline } = this.#options;
     const started = performance.now();
-    const servers = this.#inOrder(started);
+    const servers = lookup.only ?? this.#inOrder(started);
     const failures: string[] = [];
     let refusal: DnsAnswer | undefined;
-    let reason: Unanswered['reason'] = 'timeout';
+    let reason: Silence = 'timeout';
     for (let n = 0; n < tries; n++) {
       const server = servers[n % servers.length]!;
       const round = Math.floor(n / servers.length);
@@ -176,6 +184,7 @@ export class Resolver {
         records: said.records,
         server: server.name,
         took: performance.now() - started,
+        ttl: said.ttl,
       };
       if (isDefinite(said)) {
         this.#cache.set(key, answer, said.ttl > 0 ? this.#kept(said.ttl) : 0);
@@ -224,7 +233,7 @@ export class Resolver {
 }
 
 const ABORTED = 'given up by whoever asked';
-const WORDS: Record<Unanswered['reason'], string> = {
+const WORDS: Record<Silence, string> = {
   timeout: 'timed out',
   unreachable: 'is not reachable',
   malformed: 'sent what cannot be read',
@@ -271,15 +280,18 @@ function pause(milliseconds: number, job: Job): Promise<void> {
 class Lookup implements Job {
   readonly name: string;
   readonly type: RecordType;
+  /** Absent: all that there are, in their order. */
+  readonly only: readonly NameServer[] | undefined;
   cancelled = false;
   cancel = nothing;
   forget = nothing;
   readonly #answer = Promise.withResolvers<DnsAnswer>();
   #callers = 0;
 
-  constructor(name: string, type: RecordType) {
+  constructor(name: string, type: RecordType, only: Lookup['only']) {
     this.name = name;
     this.type = type;
+    this.only = only;
     // All callers may have gone.
     this.#answer.promise.catch(nothing);
   }
@@ -344,7 +356,7 @@ class Cache {
     }
     const age = Math.floor((now - kept.since) / 1000);
     const records = kept.answer.records.map((record) => ({ ...record, ttl: Math.max(0, record.ttl - age) }));
-    return { ...kept.answer, records, took: 0 };
+    return { ...kept.answer, records, took: 0, ttl: Math.max(0, (kept.answer.ttl ?? 0) - age) };
   }
 
   set(key: string, answer: DnsAnswer, seconds: number): void {

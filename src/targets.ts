@@ -1,8 +1,9 @@
 /** Addresses and domains of the configuration, and those that sent mail in the last day, become the targets of checks. */
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { parse } from 'tldts';
 import { aLabels, plainAddress } from './blocklist-name.ts';
 import type { Target } from './check.ts';
+import { isInner } from './check-addresses.ts';
 import { OTHER, type SeriesStore } from './series.ts';
 
 export interface TargetSettings {
@@ -20,24 +21,6 @@ const RECENT = 24 * 3600_000;
 /** Between two notes of the same sender, ms, so that the file is left alone: what is kept may be so much too old. */
 const TOLD = 3600_000;
 const KEY = 'sent:';
-
-/** Nobody outside can list what is not routed: RFC 1918, 6598, 3927, 4193, loopback; nor what nobody sends from: RFC 5771, 1112, 4291. */
-const inner = new BlockList();
-for (const [net, bits, family] of [
-  ['10.0.0.0', 8, 'ipv4'],
-  ['172.16.0.0', 12, 'ipv4'],
-  ['192.168.0.0', 16, 'ipv4'],
-  ['100.64.0.0', 10, 'ipv4'],
-  ['169.254.0.0', 16, 'ipv4'],
-  ['127.0.0.0', 8, 'ipv4'],
-  ['0.0.0.0', 8, 'ipv4'],
-  ['224.0.0.0', 3, 'ipv4'],
-  ['fc00::', 7, 'ipv6'],
-  ['fe80::', 10, 'ipv6'],
-  ['ff00::', 8, 'ipv6'],
-  ['::', 127, 'ipv6'],
-] as const)
-  inner.addSubnet(net, bits, family);
 
 /** undefined when it is no address or domain. */
 export function targetOf(text: string, selectors: readonly string[] = []): Target | undefined {
@@ -59,7 +42,7 @@ const NO_MAIL = /\.(?:onion|arpa)$/;
 
 /** Whether somebody outside could know something of it: a routed address, or a domain that was registered (no host.local). */
 export function isPublic({ kind, name }: Target): boolean {
-  if (kind === 'ip') return !inner.check(name, isIP(name) === 6 ? 'ipv6' : 'ipv4');
+  if (kind === 'ip') return !isInner(name);
   const { isIcann, isPrivate, domain } = parse(name, { allowPrivateDomains: true, validateHostname: false });
   return (isIcann === true || isPrivate === true) && domain !== null && !NO_MAIL.test(name);
 }

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { inspect } from 'node:util';
 import { BLOCKLISTS, type Choice, ChosenList, choose } from '../src/blocklist.ts';
 import { type Ask, type Target, Unanswered, type World } from '../src/check.ts';
+import { reach } from '../src/check-reach.ts';
 import blocklistCheck from '../src/checks/blocklist.ts';
 import type { BlocklistReading, Reading } from '../src/reading.ts';
 import { Resolver, type ResolverOptions } from '../src/resolver.ts';
@@ -88,6 +89,7 @@ after(async () => {
   await Promise.all(unbounds.map((each) => each.stop()));
   await server?.stop();
   silence?.close();
+  for (const close of ways) close();
 });
 
 async function startUnbound(options: UnboundOptions = {}): Promise<Unbound> {
@@ -119,7 +121,8 @@ function list(name: string): ChosenList {
 }
 
 function world(ask: Ask, told: string[] = []): World {
-  return { ask, fetch, signal: new AbortController().signal, now: Date.now, tell: (step) => told.push(step) };
+  const ways = reach(ask, 'refuse');
+  return { ...ways, ask, signal: new AbortController().signal, now: Date.now, tell: (step) => told.push(step) };
 }
 
 const ip = (name: string): Target => ({ kind: 'ip', name });
@@ -219,6 +222,121 @@ test('a time-out of the question itself is an error, though the list was healthy
     name.startsWith('99.') ? Promise.reject(new Unanswered('timeout', 'no answer')) : ask(name, type, options);
   const { verdict, cause } = await reading('psbl', ip(CLEAN), late);
   assert.deepEqual([verdict, cause], ['error', 'timeout']);
+});
+
+/**
+ * A way to the real resolver on which datagrams are tampered with; `tamper` says what arrives, and `stranger` sends from an address
+ * that was not asked. TCP goes through untouched, or not at all.
+ */
+async function way(
+  tamper: (answer: Buffer, first: boolean) => { arrives: readonly Buffer[]; stranger?: Buffer },
+  tcp = true,
+): Promise<string> {
+  const [host, port] = [resolving.address.split(':')[0]!, Number(resolving.address.split(':')[1])];
+  const relay = createServer((near) => {
+    const far = connect({ host, port }).on('error', () => near.destroy());
+    near.on('error', () => far.destroy());
+    if (tcp) near.pipe(far).pipe(near);
+    else near.destroy();
+  });
+  await new Promise<void>((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const socket = createSocket('udp4').bind((relay.address() as AddressInfo).port, '127.0.0.1');
+  const stranger = createSocket('udp4').bind(0, '127.0.0.1');
+  await Promise.all([once(socket, 'listening'), once(stranger, 'listening')]);
+  const met = new Set<string>();
+  socket.on('message', (question, from) => {
+    const asking = createSocket('udp4');
+    asking.once('message', (answer) => {
+      asking.close();
+      const key = question.toString('latin1', 12);
+      const { arrives, stranger: strange } = tamper(answer, !met.has(key));
+      met.add(key);
+      if (strange) stranger.send(strange, from.port, from.address);
+      for (const datagram of arrives) socket.send(datagram, from.port, from.address);
+    });
+    asking.send(question, port, host);
+  });
+  ways.push(() => {
+    for (const each of [socket, stranger, relay]) each.close();
+  });
+  return `127.0.0.1:${(relay.address() as AddressInfo).port}`;
+}
+const ways: (() => void)[] = [];
+
+/** The same datagram with some octets written over. */
+const changed = (datagram: Buffer, change: (copy: Buffer) => void) => {
+  const copy = Buffer.from(datagram);
+  change(copy);
+  return copy;
+};
+
+test('lost packets: asked again, and the verdict is what the list said', async () => {
+  const ask = askThrough(await way((answer, first) => ({ arrives: first ? [] : [answer] })), { timeout: 100 });
+  assert.deepEqual(await state('psbl', ask), healthy);
+  assert.equal((await reading('psbl', ip(LISTED), ask)).verdict, 'listed');
+  assert.equal((await reading('psbl', ip(CLEAN), ask)).verdict, 'clear');
+});
+
+test('forged packets: of another id, question or sender; the verdict is what the list said', async () => {
+  // What a forger would like to be believed: the listed address is clear, the clear one listed.
+  const lie = (answer: Buffer) => changed(answer, (copy) => (copy[3]! ^= 3));
+  const address = await way((answer) => ({
+    arrives: [
+      changed(lie(answer), (copy) => copy.writeUInt16BE(copy.readUInt16BE() ^ 1)),
+      // The first letter of the question.
+      changed(lie(answer), (copy) => (copy[13]! ^= 1)),
+      changed(lie(answer), (copy) => (copy[2]! &= 0x7f)),
+      answer.subarray(0, 15),
+      answer,
+    ],
+    stranger: lie(answer),
+  }));
+  const resolver = new Resolver({ servers: [address] });
+  resolvers.push(resolver);
+  assert.deepEqual(await state('psbl', resolver.ask), healthy);
+  assert.equal((await reading('psbl', ip(LISTED), resolver.ask)).verdict, 'listed');
+  assert.equal((await reading('psbl', ip(CLEAN), resolver.ask)).verdict, 'clear');
+  assert.ok(resolver.stats.dropped.forged > 0 && resolver.stats.dropped.unexpected > 0);
+});
+
+test('truncated answers: fetched whole by TCP; and where that fails neither clear nor a listing', async () => {
+  // As a server cuts them: the flag, and nothing of what was to be said.
+  const cut = (answer: Buffer) => ({
+    arrives: [changed(answer, (copy) => copy.fill(0, 6, 12).writeUInt8(copy[2]! | 2, 2))],
+  });
+  const whole = askThrough(await way(cut));
+  assert.deepEqual(await state('psbl', whole), healthy);
+  const { verdict, reason } = await reading('psbl', ip(LISTED), whole);
+  assert.deepEqual([verdict, reason], ['listed', `why ${LISTED} is listed`]);
+  assert.deepEqual((await reading('spamhaus-zen', ip(LISTED), whole)).codes, ['127.0.0.2', '127.0.0.9']);
+  assert.equal((await reading('psbl', ip(CLEAN), whole)).verdict, 'clear');
+  const half = askThrough(await way(cut, false), { timeout: 100, tries: 1 });
+  for (const target of [LISTED, CLEAN])
+    assert.equal((await reading('psbl', ip(target), half)).verdict, 'error', target);
+  assert.equal((await state('psbl', half)).state, 'unreachable');
+});
+
+test('an alias that the resolver follows, as holders of a key at Spamhaus get it, is read at its end', async () => {
+  const aliases = await unbound({
+    local: [LISTED, CLEAN].map((address) => {
+      const name = address.split('.').reverse().join('.');
+      return `${name}.all.s5h.net. 60 IN CNAME ${name}.psbl.surriel.com.`;
+    }),
+  });
+  unbounds.push(aliases);
+  const following = await unbound({ stubs: { 'all.s5h.net': aliases.address, 'psbl.surriel.com': server.address } });
+  unbounds.push(following);
+  const ask = askThrough(following.address);
+  const { records } = await ask(`10.2.0.192.all.s5h.net`, 'A');
+  assert.deepEqual(
+    records.map(({ type }) => type),
+    ['CNAME', 'A'],
+  );
+  const verdicts = [LISTED, CLEAN].map(async (address) => {
+    const [is] = await blocklistCheck([list('s5h')], () => healthyNow).run(ip(address), world(ask));
+    return is?.kind === 'blocklist' && is.verdict;
+  });
+  assert.deepEqual(await Promise.all(verdicts), ['listed', 'clear']);
 });
 
 test('URIBL .1: the query was refused, whatever it was about', async () => {

@@ -1,6 +1,6 @@
 /** Each list's every code and refusal by a table written apart from the lists' own; names of questions; choosing; keys that stay in. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
@@ -225,7 +225,7 @@ test('clear needs "no such name" and a healthy list; a listing needs one that do
 });
 
 test('what is no answer is neither clear nor a listing, for any list in any state', () => {
-  const reasons = ['timeout', 'unreachable', 'malformed', 'aborted'] as const;
+  const reasons = ['timeout', 'unreachable', 'malformed', 'aborted', 'allowance', 'inner_address'] as const;
   const nonAnswers: [DnsAnswer | Unanswered, ListVerdict, string][] = [
     ...reasons.map((reason): [Unanswered, ListVerdict, string] => [new Unanswered(reason, ''), 'error', reason]),
     [answer([], 'SERVFAIL'), 'error', 'servfail'],
@@ -234,7 +234,6 @@ test('what is no answer is neither clear nor a listing, for any list in any stat
     [answer(['127.0.0.2'], 'SERVFAIL'), 'error', 'servfail'],
     [answer([], 'REFUSED'), 'refused', 'rcode'],
     [answer(['zen.dq.spamhaus.net'], 'NOERROR', 'CNAME'), 'error', 'cname'],
-    [answer(['zen.dq.spamhaus.net'], 'NXDOMAIN', 'CNAME'), 'error', 'cname'],
     [answer(['127.0.0.2'], 'NXDOMAIN'), 'error', 'malformed'],
     [answer(['0.0.0.0']), 'error', 'parked'],
     [answer(['203.0.113.9']), 'error', 'parked'],
@@ -254,6 +253,12 @@ test('an answer behind a CNAME is read', () => {
   const { records } = answer(['zen.dq.spamhaus.net'], 'NOERROR', 'CNAME');
   const chain = { ...answer([]), records: [...records, ...answer(['127.0.0.4']).records] };
   assert.equal(judge(listOf('spamhaus-zen-dqs'), chain, 'healthy').meaning, 'XBL');
+});
+
+test('"no such name" at the end of an alias is one, as far as the list is healthy', () => {
+  const end = answer(['zen.dq.spamhaus.net'], 'NXDOMAIN', 'CNAME');
+  assert.equal(judge(listOf('spamhaus-zen-dqs'), end, 'healthy').verdict, 'clear');
+  assert.deepEqual(judge(listOf('spamhaus-zen-dqs'), end, 'dead').cause, 'zone_dead');
 });
 
 test('who is not known to a reputation service or allowlist is not "clear" there: it has no data', () => {
@@ -335,6 +340,18 @@ test('every list has test entries of its kinds, a quota, an interval, a page and
     assert.match(list.delisting.page, /^https?:\/\//);
     assert.ok(list.delisting.steps.length > 0, name);
     assert.equal(list.zone.includes('{key}'), list.needs !== undefined && 'key' in list.needs, name);
+  }
+});
+
+test('docs/blocklists.md has a place for each list to be led to, with its steps', () => {
+  const page = readFileSync('docs/blocklists.md', 'utf8');
+  for (const [name, list] of active) {
+    // The anchor of a heading is its text where that is lower case, digits and hyphens alone.
+    assert.match(name, /^[a-z0-9-]+$/);
+    const [, section = ''] = page.split(`\n## ${name}\n`);
+    const its = section.split('\n## ')[0]!;
+    assert.ok(its.includes(`How to get off: <${list.delisting.page}>`), name);
+    for (const [n, step] of list.delisting.steps.entries()) assert.ok(its.includes(`${n + 1}. ${step}`), name);
   }
 });
 

@@ -111,7 +111,7 @@ test('a listing: its meaning and reason, what to do about it, and 1', async (t) 
 
 What to do
   spamhaus-zen
-    Find and end the cause first, then ask for removal, once: https://check.spamhaus.org/ (step by step in docs/blocklists.md).
+    Find and end the cause first, then ask for removal, once: https://check.spamhaus.org/ (step by step in docs/blocklists.md#spamhaus-zen).
 
 1 listed, 1 well
 `,

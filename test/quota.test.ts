@@ -91,7 +91,7 @@ test('a question takes one, and as many as it is tried where nobody answers or i
   await assert.rejects(asks('silent', 'A'), Unanswered);
   assert.equal(quota.kept.tokens, 3);
   await asks('yes', 'A');
-  await assert.rejects(asks('yes', 'A'), { name: 'Unanswered', reason: 'aborted' });
+  await assert.rejects(asks('yes', 'A'), { name: 'Unanswered', reason: 'allowance' });
   assert.deepEqual(put, ['yes', 'no', 'servfail', 'silent', 'yes']);
 });
 

@@ -481,6 +481,22 @@ test('servers are asked in turn and never together; a silent one is asked last f
   assert.equal(silent.asked.length, 5);
 });
 
+test('a second opinion is that of the last of several servers alone, whatever is known of the first', async (t) => {
+  const first = await handmade(t, { udp: ({ query, send }) => send(answer(query, { answers: [listed()] })) });
+  const last = await handmade(t, { udp: ({ query, send }) => send(answer(query, { answers: [listed('127.0.0.9')] })) });
+  const resolver = resolverFor(t, [first.address, last.address]);
+  assert.equal((await resolver.ask(NAME, 'A')).server, first.address);
+  const { server, records } = await resolver.second!(NAME, 'A');
+  assert.deepEqual([server, records[0]?.data], [last.address, '127.0.0.9']);
+  assert.equal((await resolver.ask(NAME, 'A')).server, first.address, 'and is not taken for the first one');
+  assert.equal(first.asked.length, 1);
+  const silent = await handmade(t, {});
+  const hopeless = resolverFor(t, [first.address, silent.address], { ...PATIENT, timeout: 50, tries: 2 });
+  assert.equal((await unanswered(hopeless.second!(NAME, 'A'))).reason, 'timeout');
+  assert.equal(first.asked.length, 1);
+  assert.equal(resolverFor(t, [first.address]).second, undefined);
+});
+
 test('a port where nobody listens is known at once; the others are asked, and all again after a pause', async (t) => {
   const ports = await freePorts(2);
   const [one = '', two = ''] = ports.map((port) => `127.0.0.1:${port}`);

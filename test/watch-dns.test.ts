@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { type Rbldnsd, rbldnsd, type Unbound, unbound, type Zone } from './dns.ts';
 import { type Exporter, eventually, folder, samples, startExporter } from './exporter.ts';
@@ -34,13 +36,16 @@ const ZONES: readonly Zone[] = [
   proper(ABUSIX),
   { zone: ABUSIX, type: 'ip6trie', text: '::ffff:7f00:2/128 :127.0.0.2:' },
 ];
+/** Seconds. */
+const TTL = 2;
 const DNS_CHECKS = ['bimi', 'dkim', 'dmarc', 'fcrdns', 'mta-sts', 'mx', 'mx-certificate', 'tls-rpt'];
 
 let lists: Rbldnsd;
 let resolver: Unbound;
 
 before(async () => {
-  lists = await rbldnsd(ZONES);
+  // A listing is confirmed once it cannot come out of a cache any more.
+  lists = await rbldnsd(ZONES, { ttl: TTL });
   resolver = await unbound({
     stubs: Object.fromEntries([...ZONES.map(({ zone }) => zone), GONE].map((zone) => [zone, lists.address])),
     local: [
@@ -101,6 +106,7 @@ const health = (exporter: Exporter, list: string, state: string) =>
 const listedFor = (exporter: Exporter, list: string, target = LISTED) =>
   eventually(`${list} lists ${target}`, async () => (await listed(exporter, list, target)) === 1, 40);
 
+const questionOf = (ip: string, zone: string) => `${ip.split('.').reverse().join('.')}.${zone}`;
 /** What the server of the lists was asked of a zone. */
 const asked = (zone: string) => lists.queries().filter(({ name }) => name.endsWith(`.${zone}`));
 
@@ -135,7 +141,12 @@ test('what is listed is shown with its meaning, what is not as 0, and what nobod
     );
     for (const list of ['spamhaus-zen-dqs', 'barracuda']) {
       assert.equal(await listed(exporter, list, target), undefined);
-      assert.equal(await exporter.metric('email_blocklist_last_definite_timestamp_seconds', { list, target }), 0);
+      assert.equal(
+        await exporter.metric('email_blocklist_last_definite_timestamp_seconds', { list, target }),
+        undefined,
+      );
+      const since = await exporter.metric('email_blocklist_unanswered_since_timestamp_seconds', { list, target });
+      assert.ok(since! > Date.now() / 1000 - 120 && since! <= Date.now() / 1000, `${since}`);
     }
   }
   await eventually(
@@ -143,6 +154,9 @@ test('what is listed is shown with its meaning, what is not as 0, and what nobod
     async () => (await exporter.metric('email_dns_check_passed', { check: 'spf', target: 'good.example.com' })) === 1,
   );
   assert.equal(await exporter.metric('email_dns_check_passed', { check: 'spf', target: 'bad.example.com' }), 0);
+  assert.equal(await exporter.metric('email_dns_check_interval_seconds', { check: 'spf' }), 3600);
+  assert.equal(await exporter.metric('email_dns_check_interval_seconds', { check: 'mx' }), undefined, 'it is skipped');
+  assert.equal(await exporter.metric('email_blocklist_interval_seconds', { list: 'psbl' }), 3600);
 
   assert.ok(asked(ABUSIX).length > 0 && asked(REFUSING).length > 0);
   const pages = ['/metrics', '/', `/checks/blocklist?target=${LISTED}&debug=true`];
@@ -215,10 +229,86 @@ test('killed and started again, a listing is there with the first scrape, and it
   assert.equal(await listed(again, 'spamhaus-zen', LISTED), 1);
 });
 
-test('who sends mail is looked up', async (t) => {
-  const exporter = await start(t, { lists: ['spamhaus-zen'], ips: [CLEAR] });
-  await deliver(exporter, { sending_ip: LISTED, sending_domain: 'good.example.com', recipient_domain: 'example.net' });
+test('a listing is shown when it was asked for a second time, past the cache of the resolver on the way', async (t) => {
+  await resolver.flush(PSBL);
+  const since = asked(PSBL).length;
+  const exporter = await start(t, { ...ALL, lists: ['psbl'], ips: [LISTED], domains: [] });
+  await listedFor(exporter, 'psbl');
+  const its = asked(PSBL)
+    .slice(since)
+    .filter((query) => query.name === questionOf(LISTED, PSBL) && query.type === 'A');
+  assert.equal(its.length, 2, 'the list itself was asked twice');
+});
+
+test('who sends mail is looked up, addresses and domains, and no inner one', async (t) => {
+  const exporter = await start(t, { lists: ['spamhaus-zen', 'spamhaus-dbl'], ips: [CLEAR] });
+  const event = { sending_domain: 'bad.example.com', recipient_domain: 'example.net' };
+  const inner = ['10.0.0.1', '127.0.0.1', '192.168.1.1', '::1', 'fd00::1'];
+  await deliver(exporter, { ...event, sending_ip: LISTED }, ...inner.map((ip) => ({ ...event, sending_ip: ip })));
+  await deliver(exporter, { sending_domain: 'mta1.local', recipient_domain: 'example.net' });
   await eventually('it is listed', async () => (await listed(exporter, 'spamhaus-zen', LISTED)) === 1, 60);
+  const domain = async () => (await listed(exporter, 'spamhaus-dbl', 'bad.example.com')) === 1;
+  await eventually('the domain is listed', domain, 60);
+  const known = samples(await exporter.metrics()).filter(({ name }) => name === 'email_blocklist_verdict');
+  assert.deepEqual(new Set(known.map(({ labels }) => labels.target)), new Set([CLEAR, LISTED, 'bad.example.com']));
+  assert.equal(await exporter.metric('email_dns_check_passed', { check: 'spf', target: 'bad.example.com' }), 0);
+});
+
+test('a reload that fails half-way leaves all as it was, sources and what is looked up', async (t) => {
+  const file = join(folder(t), 'exporter.yml');
+  const write = (source: object, list: string) =>
+    writeFileSync(
+      file,
+      JSON.stringify({ ...JSON.parse(configuration({ lists: [list], ips: [CLEAR] })), sources: { ...source } }),
+    );
+  write({ push: { auth: 'none' } }, 'psbl');
+  const exporter = await startExporter(t, { flags: [`--config.file=${file}`], env: { LIST_KEY: KEY } });
+  const lists = async () => [
+    ...new Set(
+      samples(await exporter.metrics())
+        .filter(({ name }) => name === 'email_blocklist_health')
+        .map(({ labels }) => labels.list),
+    ),
+  ];
+  const post = async (name: string) => (await exporter.post(`/hooks/${name}`, '[]')).status;
+  assert.deepEqual([await lists(), await post('push')], [['psbl'], 200]);
+  // No system has names that are so long, which shows as the source begins.
+  const log = { type: 'postfix', files: [`/${'x'.repeat(300)}`] };
+  write({ other: { type: 'push', auth: 'none' }, log }, 'spamhaus-zen');
+  const refused = await exporter.post('/-/reload', '');
+  assert.equal(refused.status, 500);
+  assert.match(await refused.text(), /the configuration in force stays:\n.*ENAMETOOLONG/);
+  assert.deepEqual([await lists(), await post('push'), await post('other')], [['psbl'], 200, 404]);
+  assert.equal(await exporter.metric('deliverability_exporter_config_last_reload_successful'), 0);
+  write({ other: { type: 'push', auth: 'none' } }, 'spamhaus-zen');
+  assert.equal((await exporter.post('/-/reload', '')).status, 200);
+  assert.deepEqual([await lists(), await post('push'), await post('other')], [['spamhaus-zen'], 404, 200]);
+});
+
+test('of reloads at once one comes after the other: no log is followed twice', async (t) => {
+  const directory = folder(t);
+  const [file, log] = [join(directory, 'exporter.yml'), join(directory, 'mail.log')];
+  const configure = (ip: string) => {
+    const mta1 = { type: 'postfix', files: [log], sending_ip: ip };
+    writeFileSync(file, JSON.stringify({ scrape_interval: '1ms', sources: { mta1 } }));
+  };
+  const at = new Date().toISOString();
+  const line = (n: number) =>
+    `${at} mx1 postfix/smtp[2]: ${(0x4f1a20000000 + n).toString(16).toUpperCase()}: to=<b@gmail.com>, relay=mx[192.0.2.9]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent (250 ok)\n`;
+  const LINES = 30_000;
+  writeFileSync(log, Array.from({ length: LINES }, (_, n) => line(n)).join(''));
+  configure('192.0.2.1');
+  const exporter = await startExporter(t, { flags: [`--config.file=${file}`] });
+  configure('192.0.2.2');
+  // While much is being read, which the first of them waits for.
+  const all = await Promise.all(Array.from({ length: 5 }, () => exporter.post('/-/reload', '')));
+  assert.ok(all.every(({ status }) => status === 200));
+  const came = async () => (await exporter.metric('deliverability_exporter_events_total', { source: 'mta1' })) ?? 0;
+  await eventually('all is read', async () => (await came()) >= LINES, 60);
+  writeFileSync(log, line(LINES), { flag: 'a' });
+  await eventually('the last line, too', async () => (await came()) > LINES);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  assert.equal(await came(), LINES + 1, 'neither counted nor met as a duplicate a second time');
 });
 
 let ids = 0;

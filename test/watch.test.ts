@@ -64,6 +64,10 @@ class World {
   busy = false;
   readonly errors: unknown[] = [];
   givenUp = 0;
+  /** Seconds that answers may be kept by whoever hands them on. */
+  ttl = 0;
+  /** Through the other name server; undefined: there is none. */
+  second: Ask | undefined;
   sent: { domain: string; ip: string; at: number }[] = [];
   readonly checks = new Map<string, Check>();
   watch!: Watch;
@@ -89,7 +93,7 @@ class World {
       });
     const said = says instanceof Promise ? await says : says;
     if (said === 'timeout') throw new Unanswered('timeout', 'no answer');
-    const answer: DnsAnswer = { rcode: 'NOERROR', records: [], server: '192.0.2.53:53', took: 1 };
+    const answer: DnsAnswer = { rcode: 'NOERROR', records: [], server: '192.0.2.53:53', took: 1, ttl: this.ttl };
     if (said === 'NXDOMAIN' || said === 'SERVFAIL') return { ...answer, rcode: said };
     if (type !== 'A') return answer;
     return { ...answer, records: [said].flat().map((data) => ({ name, type: 'A', ttl: 60, data })) };
@@ -115,6 +119,7 @@ class World {
       shelf,
       series: { resources: () => resources().values() } as never,
       ask: this.ask,
+      second: () => this.second,
       checks: this.checks,
       log,
       now: () => this.now,
@@ -140,6 +145,12 @@ class World {
       for (const [values, value] of samples) if (labels.every((label, i) => values[i] === label)) return value;
     }
     return undefined;
+  }
+
+  /** As a rule would have it: nothing definite for three intervals, be it that there never was anything. */
+  blind(list: string, target: string): boolean {
+    const since = this.shown('definite', list, target) ?? this.shown('unanswered', list, target)!;
+    return this.now / 1000 - since > 3 * this.shown('every', list)!;
   }
 
   samples(family: string): string[] {
@@ -169,10 +180,16 @@ const NAMES: Record<string, string> = {
   verdict: 'email_blocklist_verdict',
   listing: 'email_blocklist_listing_info',
   definite: 'email_blocklist_last_definite_timestamp_seconds',
+  unanswered: 'email_blocklist_unanswered_since_timestamp_seconds',
+  every: 'email_blocklist_interval_seconds',
+  waiting: 'email_blocklist_waiting_targets',
   health: 'email_blocklist_health',
   passed: 'email_dns_check_passed',
   problem: 'email_dns_check_problem',
+  warning: 'email_dns_check_warning',
   checked: 'email_dns_check_last_success_timestamp_seconds',
+  unchecked: 'email_dns_check_unanswered_since_timestamp_seconds',
+  checkedEvery: 'email_dns_check_interval_seconds',
   certificate: 'email_tls_certificate_expiry_timestamp_seconds',
   score: 'email_reputation_score',
   scored: 'email_reputation_last_success_timestamp_seconds',
@@ -215,7 +232,8 @@ test('the first listing is shown once it is confirmed: asked past the cache, aft
   assert.equal(first!.fresh, false);
   assert.equal(world.shown('listed', 'psbl', IP), undefined);
   assert.equal(world.shown('listing', 'psbl', IP), undefined);
-  assert.equal(world.shown('definite', 'psbl', IP), 0);
+  assert.equal(world.shown('definite', 'psbl', IP), undefined);
+  assert.equal(world.shown('unanswered', 'psbl', IP), START / 1000);
   assert.equal(world.shown('verdict', 'psbl', IP, 'listed'), 1);
   await world.pass(2 * MINUTE);
   const [, second, ...others] = world.about(PSBL, IP);
@@ -225,6 +243,7 @@ test('the first listing is shown once it is confirmed: asked past the cache, aft
   assert.equal(world.shown('listed', 'psbl', IP, 'ip'), 1);
   assert.equal(world.shown('listing', 'psbl', IP, '127.0.0.2', 'spam trap', 'info'), 1);
   assert.equal(world.shown('definite', 'psbl', IP), second!.at / 1000);
+  assert.equal(world.shown('unanswered', 'psbl', IP), undefined);
   assert.equal(world.tests(PSBL).length, 2, 'the list was tested before the change was believed');
 });
 
@@ -359,10 +378,104 @@ test('a list that refuses us is left in peace, and what it says is shown', async
   assert.ok(world.tests(zen).length < 10);
   assert.equal(world.shown('health', 'spamhaus-zen', 'refused'), 1);
   assert.equal(world.shown('verdict', 'spamhaus-zen', '192.0.2.0', 'refused'), 1);
-  assert.equal(world.shown('definite', 'spamhaus-zen', '192.0.2.0'), 0, 'so that somebody sees that it is blind');
+  assert.equal(world.shown('definite', 'spamhaus-zen', '192.0.2.0'), undefined);
+  assert.equal(world.shown('unanswered', 'spamhaus-zen', '192.0.2.0'), START / 1000);
   assert.equal(world.about(PSBL).length, 0, 'and one that lists everything is not asked about anything');
   assert.equal(world.shown('health', 'psbl', 'wildcard'), 1);
   assert.equal(world.samples('listed').length, 0);
+});
+
+test('a list that never answered is known to be blind after three intervals, as one that answers no more; restarts or not', async () => {
+  const world = new World(PSBL, 'zen.spamhaus.org');
+  world.lists(PSBL, '127.0.0.2', 'SERVFAIL');
+  const [every, wanted] = [HOUR, settings({ lists: ['psbl', 'spamhaus-zen'], ips: [IP, '2001:db8::1'] })];
+  world.live(wanted);
+  assert.equal(world.shown('every', 'psbl'), every / 1000);
+  await world.pass(2 * HOUR, 10 * SECOND);
+  assert.equal(world.shown('definite', 'psbl', IP), undefined);
+  assert.equal(world.shown('unanswered', 'psbl', IP), START / 1000);
+  assert.equal(world.shown('unanswered', 'psbl', '2001:db8::1'), undefined, 'it holds no IPv6: nothing to wait for');
+  assert.equal(world.shown('unanswered', 'spamhaus-zen', IP), undefined, 'it has answered');
+  assert.equal(world.blind('psbl', IP), false);
+  world.live(wanted);
+  assert.equal(world.shown('unanswered', 'psbl', IP), START / 1000, 'a restart is no new beginning');
+  world.lists('zen.spamhaus.org', IP, 'SERVFAIL');
+  await world.pass(HOUR + MINUTE, 10 * SECOND);
+  assert.equal(world.blind('psbl', IP), true);
+  assert.equal(world.blind('spamhaus-zen', IP), false);
+  await world.pass(3 * HOUR, 10 * SECOND);
+  assert.equal(world.blind('spamhaus-zen', IP), true);
+  // Lists and targets begin when they come.
+  const later = world.now;
+  world.lists('bl.blocklist.de', '127.0.0.2', 'SERVFAIL');
+  world.watch.apply(settings({ lists: ['psbl', 'blocklist-de'], ips: [IP, '192.0.2.11'] }));
+  await world.pass(MINUTE);
+  assert.equal(world.shown('unanswered', 'blocklist-de', IP), later / 1000);
+  assert.equal(world.shown('unanswered', 'psbl', '192.0.2.11'), later / 1000);
+  assert.equal(world.shown('unanswered', 'psbl', IP), START / 1000);
+  assert.equal(world.blind('blocklist-de', IP), false);
+  world.watch.apply(settings({ lists: ['blocklist-de'] }));
+  world.watch.apply(settings({ lists: ['psbl'] }));
+  assert.equal(world.shown('unanswered', 'psbl', IP), world.now / 1000, 'what was off the plan begins anew');
+});
+
+test('the interval that is shown is the one in which a list is really asked', async () => {
+  const world = withValidity(new World());
+  world.live(settings({ lists: ['sender-score'], ips: addresses(900) }));
+  const shown = world.shown('every', 'sender-score')! * SECOND;
+  assert.ok(shown > 2 * DAY, `${shown / DAY} days for 900 addresses at 333 a day`);
+  world.live(settings({ lists: ['sender-score'], ips: [IP], listInterval: 36 * HOUR }));
+  assert.equal(world.shown('every', 'sender-score'), (36 * HOUR) / SECOND);
+});
+
+test('an answer that may come out of a cache on the way confirms nothing', async () => {
+  for (const [ttl, at] of [
+    [1500, 1500 * SECOND],
+    [60, 2 * MINUTE],
+    [9 * 3600, HOUR],
+  ] as const) {
+    const world = new World(PSBL);
+    world.ttl = ttl;
+    world.lists(PSBL, IP, '127.0.0.2');
+    world.live(settings());
+    await world.pass(2 * HOUR, 10 * SECOND);
+    const [first, second] = world.about(PSBL, IP);
+    const waited = second!.at - first!.at;
+    // The interval itself is jittered by a tenth.
+    assert.ok(waited >= at * 0.9 && waited <= at * 1.1 + 20 * SECOND, `${ttl}: ${waited}`);
+    assert.ok(waited >= Math.min(ttl * SECOND, HOUR * 0.9), `${ttl}: ${waited}`);
+    assert.equal(world.shown('listed', 'psbl', IP), 1);
+  }
+});
+
+test('nor does it after a restart', async () => {
+  const world = new World(PSBL);
+  world.ttl = 1500;
+  world.lists(PSBL, IP, '127.0.0.2');
+  world.live(settings());
+  while (world.about(PSBL, IP).length === 0) await world.pass(SECOND);
+  await world.pass(SECOND);
+  world.live(settings());
+  await world.pass(30 * MINUTE, 10 * SECOND);
+  const [first, second] = world.about(PSBL, IP);
+  assert.ok(second!.at - first!.at >= 1500 * SECOND);
+});
+
+test('a list that is hidden by one name server and not by another was not ended: it is interfered with', async () => {
+  const world = new World();
+  const honest = new World(PSBL);
+  const wanted = settings({ perDay: { psbl: 100 } });
+  world.live(wanted);
+  await world.pass(10 * SECOND);
+  assert.equal(world.shown('health', 'psbl', 'dead'), 1, 'with nobody else to ask');
+  world.second = honest.ask;
+  world.live(wanted);
+  await world.pass(10 * SECOND);
+  assert.equal(world.shown('health', 'psbl', 'interfered'), 1);
+  assert.ok(honest.asked.every(({ fresh }) => fresh));
+  const { tokens } = JSON.parse(world.kept.get('quota:psbl')!) as { tokens: number };
+  const put = world.asked.length + honest.asked.length;
+  assert.ok(tokens <= 30 - put + 0.1, `${tokens} of 30 are left after ${put} questions: both ways count`);
 });
 
 test('a list that begins to list everything between two tests lists nobody', async () => {
@@ -481,29 +594,36 @@ test('what the ledger does not take now it is given later', async () => {
 
 test('who sends mail is looked up within minutes, is remembered over a restart, and goes when it sends no more', async () => {
   const world = new World(PSBL);
+  const spf = counted('spf');
+  const fcrdns = counted('fcrdns', ['ip']);
+  world.checks.set('spf', spf.check).set('fcrdns', fcrdns.check);
   const wanted = settings({ ips: [], fromEvents: true });
   world.live(wanted);
   await world.pass(MINUTE);
   world.sent = [
     { domain: 'news.example.com', ip: IP, at: world.now },
-    { domain: 'news.example.com', ip: '10.0.0.1', at: world.now },
+    ...['10.0.0.1', '127.0.0.1', '169.254.1.1', '100.64.0.1', '::1', 'fd00::1', '::ffff:10.0.0.1'].map((ip) => ({
+      ...{ domain: 'mta1.local', ip, at: world.now },
+    })),
   ];
   await world.pass(3 * MINUTE);
   assert.deepEqual(world.samples('listed'), [`psbl ${IP} ip`]);
+  assert.deepEqual(world.samples('passed').sort(), [`fcrdns ${IP}`, 'spf news.example.com']);
   world.sent = [];
   world.live(wanted);
   await world.pass(2 * MINUTE);
   assert.deepEqual(world.samples('listed'), [`psbl ${IP} ip`]);
   await world.pass(26 * HOUR, MINUTE);
   assert.deepEqual(world.samples('listed'), []);
-  assert.deepEqual(world.samples('verdict'), []);
+  for (const family of ['verdict', 'unanswered', 'passed', 'unchecked']) assert.deepEqual(world.samples(family), []);
   assert.deepEqual(
-    [...world.kept.keys()].filter((key) => !key.startsWith('quota:')),
-    [],
+    [...world.kept.keys()].filter((key) => !key.startsWith('quota:')).sort(),
+    // Of no target, but of what is asked.
+    ['checked:since:check fcrdns', 'checked:since:check spf', 'checked:since:list psbl'],
   );
-  const before = world.about(PSBL).length;
+  const before = world.about(PSBL).length + spf.runs.length + fcrdns.runs.length;
   await world.pass(2 * HOUR, MINUTE);
-  assert.equal(world.about(PSBL).length, before, 'and is not asked about');
+  assert.equal(world.about(PSBL).length + spf.runs.length + fcrdns.runs.length, before, 'and is not asked about');
 });
 
 test('more senders than are looked up do not push each other out', async () => {
@@ -585,17 +705,52 @@ test('a change is confirmed before those who wait for their turn', async () => {
   assert.ok(twice > 0 && once - twice <= 20, `${once} asked, ${twice} confirmed`);
 });
 
+test('a person who gives up takes the questions along, and no other', async () => {
+  const world = new World(PSBL);
+  world.lists(PSBL, '192.0.2.11', 'never');
+  const watch = world.live(settings({ ips: ['192.0.2.11'] }));
+  await world.pass(MINUTE);
+  assert.equal(world.givenUp, 0);
+  const leaving = new AbortController();
+  const asking = watch.ask('blocklist', { kind: 'ip', name: '192.0.2.11' }, () => {}, leaving.signal);
+  await turn();
+  leaving.abort();
+  await assert.rejects(asking, (error) => error instanceof Unanswered && error.reason === 'aborted');
+  assert.equal(world.givenUp, 1, 'the one of the plan goes on');
+  const before = world.asked.length;
+  const gone = watch.ask('blocklist', { kind: 'ip', name: IP }, () => {}, AbortSignal.abort());
+  await assert.rejects(gone, Unanswered);
+  assert.equal(watch.states.listState('psbl', IP), undefined);
+  assert.ok(world.asked.length <= before + 1);
+});
+
+test('who waits for an allowance is counted; what it last said stays, and is no error', async () => {
+  const world = new World(PSBL, 'bl.blocklist.de');
+  const lists = ['psbl', 'blocklist-de'];
+  world.live(settings({ lists, ips: addresses(100), perDay: { psbl: 100, 'blocklist-de': 100_000 } }));
+  assert.deepEqual([world.shown('waiting', 'psbl'), world.shown('waiting', 'blocklist-de')], [0, 0]);
+  await world.pass(3 * MINUTE);
+  const answered = world.samples('verdict').filter((sample) => sample.startsWith('psbl ')).length;
+  assert.equal(world.shown('waiting', 'psbl'), 100 - answered);
+  assert.ok(answered > 0 && answered < 30, `${answered}`);
+  assert.equal(world.shown('waiting', 'blocklist-de'), 0);
+  assert.ok(world.samples('verdict').every((sample) => sample.endsWith(' clear')));
+});
+
 test('a person asks within the allowance', async () => {
   const world = new World(PSBL);
   const watch = world.live(settings({ ips: [], perDay: { psbl: 50 } }));
   await world.pass(MINUTE);
   const target: Target = { kind: 'ip', name: IP };
-  const verdicts: string[] = [];
-  for (let n = 0; n < 40; n++)
-    for (const reading of (await watch.ask('blocklist', target, () => {}))!)
-      if (reading.kind === 'blocklist') verdicts.push(`${reading.verdict} ${reading.cause}`);
-  assert.equal(verdicts[0], 'clear ');
-  assert.equal(verdicts.at(-1), 'error aborted');
+  const told = new Set<string>();
+  const steps: string[] = [];
+  for (let n = 0; n < 40; n++) {
+    const { readings, unasked } = (await watch.ask('blocklist', target, (step) => steps.push(step)))!;
+    const verdicts = readings.map((reading) => reading.kind === 'blocklist' && reading.verdict);
+    told.add([...verdicts, 'not asked:', ...unasked].join(' '));
+  }
+  assert.deepEqual([...told], ['clear not asked:', 'not asked: psbl'], 'what is used up is no error of the list');
+  assert.equal(steps.at(-1), 'psbl: not asked: the allowance of the list is used up for now');
   assert.ok(world.asked.length <= 30);
   assert.equal(world.samples('verdict').length, 0, 'what a person asked is nobody’s state');
 });
@@ -638,11 +793,16 @@ test('a check that throws, or never ends, does not stop the others', async () =>
   await world.pass(HOUR + 30 * MINUTE, 10 * SECOND);
   assert.ok(fine.runs.length >= 2);
   assert.equal(world.shown('listed', 'psbl', IP), 0);
-  assert.equal(world.shown('checked', 'dkim', 'example.com'), undefined);
+  const unknown = () => world.watch.states.checkState('dkim', 'example.com')?.unknown;
+  assert.equal(unknown(), undefined);
   mock.timers.tick(MINUTE);
   await turn();
-  assert.equal(world.shown('checked', 'dkim', 'example.com'), 0, 'patience ends');
+  assert.match(unknown()!, /took too long/, 'patience ends');
   mock.timers.reset();
+  for (const check of ['dkim', 'mx']) {
+    assert.equal(world.shown('checked', check, 'example.com'), undefined);
+    assert.equal(world.shown('unchecked', check, 'example.com'), START / 1000, 'and one that breaks is seen, too');
+  }
   assert.equal(world.shown('passed', 'mx', 'example.com'), undefined);
   assert.ok(world.errors.length > 0 && world.errors.every((error) => (error as { check: string }).check === 'mx'));
 });
@@ -676,7 +836,28 @@ test('a check that gets no answer, keeps its last word for three intervals; one 
   says = [];
   await world.pass(2 * HOUR, 10 * SECOND);
   assert.equal(world.shown('passed', 'mx', 'example.com'), undefined);
-  assert.equal(world.shown('checked', 'mx', 'example.com'), undefined, 'there is nothing to wait for');
+  for (const family of ['checked', 'unchecked'])
+    assert.equal(world.shown(family, 'mx', 'example.com'), undefined, 'there is nothing to wait for');
+  says = new Unanswered('timeout', 'no answer');
+  await world.pass(2 * HOUR, 10 * SECOND);
+  const since = world.shown('unchecked', 'mx', 'example.com')! * 1000;
+  assert.ok(since > START + 3 * HOUR, 'in vain since there was something to be known, not from the beginning');
+});
+
+test('a warning is shown, and fails nothing', async () => {
+  const world = new World();
+  const says: Reading[] = [
+    { kind: 'dns_check', check: 'dmarc', target: 'example.com', problems: [], warnings: ['policy_none'] },
+  ];
+  world.checks.set('dmarc', { summary: '', targets: ['domain'], problems: {}, run: async () => says });
+  world.live(settings({ lists: [], ips: [], domains: [DOMAIN] }));
+  assert.equal(world.shown('unchecked', 'dmarc', 'example.com'), START / 1000);
+  assert.equal(world.shown('checkedEvery', 'dmarc'), HOUR / 1000);
+  await world.pass(MINUTE);
+  assert.equal(world.shown('passed', 'dmarc', 'example.com'), 1);
+  assert.equal(world.shown('warning', 'dmarc', 'example.com', 'policy_none'), 1);
+  assert.deepEqual(world.samples('problem'), []);
+  assert.equal(world.shown('unchecked', 'dmarc', 'example.com'), undefined);
 });
 
 test('scores of reputation are shown while they are young, and win over those that were pushed', async () => {
@@ -817,7 +998,7 @@ test('a stop ends at once: questions under way are given up and say nothing', as
   await watch.tick();
   assert.deepEqual(world.kept, kept);
   assert.equal(world.asked.filter(({ at }) => at === world.now).length, 0);
-  assert.ok(![...kept.keys()].some((key) => key.includes(IP) || key.includes('dkim')));
+  assert.ok(![...kept.keys()].some((key) => /^checked:(?:list|check):/.test(key)));
 });
 
 test('a scrape asks nothing', async () => {
@@ -833,7 +1014,7 @@ test('an IPv6 address is none that a list of IPv4 is blind for', async () => {
   world.live(settings({ ips: ['2001:db8::1'] }));
   await world.pass(2 * MINUTE);
   assert.deepEqual(world.samples('verdict'), ['psbl 2001:db8::1 unsupported']);
-  assert.deepEqual(world.samples('definite'), []);
+  assert.deepEqual([...world.samples('definite'), ...world.samples('unanswered')], []);
   assert.equal(world.asked.filter(({ name }) => !name.endsWith(`.127.${PSBL}`)).length, 0);
   const { tokens } = JSON.parse(world.kept.get('quota:psbl')!) as { tokens: number };
   assert.ok(tokens >= 98, `${tokens}: nothing but the test took of the allowance`);

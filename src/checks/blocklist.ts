@@ -2,7 +2,7 @@
  * One address or domain becomes a reading of every list that is asked, and of its score where the list is a reputation service.
  * Each list is judged by its test entries first: nothing is "clear" on the word of a list that may be dead.
  */
-import type { ChosenList } from '../blocklist.ts';
+import { type ChosenList, concerns } from '../blocklist.ts';
 import { kindOf } from '../blocklist-name.ts';
 import { inquire } from '../blocklist-verdict.ts';
 import type { Check, Target, World } from '../check.ts';
@@ -32,10 +32,6 @@ export default function blocklistCheck(
     },
   };
 }
-
-/** A list of domains has nothing to say of an address, nor the other way round. One that lacks IPv6 should say so. */
-export const concerns = ({ list }: ChosenList, kind: Target['kind']): boolean =>
-  list.targets.some((each) => (each === 'domain') === (kind === 'domain'));
 
 export function concerned(lists: readonly ChosenList[], target: Target): ChosenList[] {
   return kindOf(target) === undefined ? [] : lists.filter((list) => concerns(list, target.kind));

@@ -119,7 +119,7 @@ async function fetchPolicy(world: World, url: string, judge: StsJudge, timeout: 
   } catch (error) {
     if (error instanceof Unanswered) throw error;
     const code = codeOf(error);
-    if (!isOfCertificate(code)) throw unanswered(world, url, error, code);
+    if (!isOfCertificate(code)) throw unanswered(world, url, signal, code);
     judge.problem('policy_certificate', `${url}: ${code}`);
     return undefined;
   }
@@ -137,9 +137,8 @@ async function boundedText(response: Response): Promise<string | undefined> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function unanswered(world: World, url: string, error: unknown, code: string): Unanswered {
+function unanswered(world: World, url: string, { aborted: timeout }: AbortSignal, code: string): Unanswered {
   if (world.signal.aborted) return new Unanswered('aborted', `${url}: the check was given up`);
-  const timeout = error instanceof Error && error.name === 'TimeoutError';
   return new Unanswered(
     timeout ? 'timeout' : 'unreachable',
     `${url}: ${timeout ? 'no answer in time' : code || 'no answer'}`,

@@ -2,7 +2,7 @@
  * A domain becomes a judgement of the certificates that its exchangers show after STARTTLS (RFC 3207, RFC 6125), and the
  * moments at which they expire. Port 25 is often closed on the way out, which says nothing of the exchanger.
  */
-import { connect, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { connect as secure, type TLSSocket } from 'node:tls';
 import { type Check, Unanswered, type World } from '../check.ts';
@@ -72,7 +72,8 @@ export function mxCertificate(port: number, timeout = TIMEOUT_MS): Check {
       // With nobody to judge there is no judgement; one that is silent among others is worth a word.
       if (silent.length === hosts.length) throw silent[0]!.error;
       for (const { host, error } of silent) judge.warning('exchanger_silent', `${host}: ${error.message}`);
-      return readings;
+      // As they are preferred, not as they happened to answer.
+      return readings.toSorted((a, b) => hosts.indexOf(a.host) - hosts.indexOf(b.host));
     },
   });
 }
@@ -94,10 +95,11 @@ async function greet(world: World, host: string, port: number, timeout: number):
   let last = new Unanswered('unreachable', `${host} has no address`);
   for (const address of await addressesOf(world, host)) {
     const signal = AbortSignal.any([world.signal, AbortSignal.timeout(timeout)]);
-    const socket = connect({ host: address, port, signal });
-    // Whoever waits for the socket hears of an error; with nobody waiting, it must not end the program.
-    socket.on('error', () => {});
+    let socket: Socket | undefined;
     try {
+      socket = world.connect(address, port, signal);
+      // Whoever waits for the socket hears of an error; with nobody waiting, it must not end the program.
+      socket.on('error', () => {});
       const seen = await startTls(socket, host);
       world.tell(
         `${host} (${address}): ${typeof seen === 'string' ? seen : `certificate until ${seen.certificate.validTo}`}`,
@@ -107,12 +109,12 @@ async function greet(world: World, host: string, port: number, timeout: number):
       const why = error instanceof Error ? error.message : String(error);
       if (world.signal.aborted) throw new Unanswered('aborted', `${host}: the check was given up`);
       last = new Unanswered(
-        signal.aborted ? 'timeout' : 'unreachable',
-        `${host} (${address}), port ${port}: ${shown(why)}`,
+        error instanceof Unanswered ? error.reason : signal.aborted ? 'timeout' : 'unreachable',
+        `${host} (${address}), port ${port}: ${error instanceof Unanswered ? why : shown(why)}`,
       );
       world.tell(last.message);
     } finally {
-      socket.destroy();
+      socket?.destroy();
     }
   }
   throw last;
