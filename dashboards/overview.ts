@@ -85,7 +85,9 @@ const complaintTile = tile(
   'Spam reports of 30 minutes by what was delivered in the busiest 30 minutes of the last day: all mail, and the worst domain that sent enough to judge.',
 ).showPercentChange(false);
 
-const named = (expr: string): string => `label_join(\n${expr},\n"where", " ", "sending_domain", "source", "instance")`;
+/** What alerts are about, in the order in which it is read. */
+const WHERE = ['sending_domain', 'target', 'sending_ip', 'provider', 'campaign', 'list', 'check', 'source', 'instance'];
+const named = (expr: string): string => `label_join(\n${expr},\n"where", " ", ${WHERE.map((label) => `"${label}"`).join(', ')})`;
 const alertTable = table(
   'Active alerts',
   'What fires now, worst first. A critical alert stands for its own high one.',

@@ -118,7 +118,7 @@ export function localCopy(file: string, directory: string, secrets: string, addr
 }
 
 function local(value: string, from: string, secrets: string, addresses: Record<string, string>): string {
-  const [, scheme = '', host, path = ''] = /^(https?:\/\/)?([\w.-]+:\d+)(\/.*)?$/.exec(value) ?? [];
+  const [, scheme = '', host, path = ''] = /^(https?:\/\/)?(?!\d\d:\d\d$)([\w.-]+:\d+)(\/.*)?$/.exec(value) ?? [];
   if (host !== undefined) {
     const address = addresses[host];
     // Nothing may leave this machine, so an address that has no stand-in here is a mistake.

@@ -331,7 +331,12 @@ test('with a day of the demo', async (t) => {
       metric.alertname,
       metric.where?.trim(),
     ]);
-    assert.deepEqual(alerts, [['EmailBounceRateHigh', 'news.example.com']]);
+    // Worst first; then what the storm is seen by besides: its campaign, and the scores of the addresses it left from.
+    assert.deepEqual(alerts[0], ['EmailBounceRateHigh', 'news.example.com']);
+    assert.deepEqual(
+      [...new Set(alerts.map(([name]) => name))],
+      ['EmailBounceRateHigh', 'EmailCampaignBouncing', 'EmailReputationFalling'],
+    );
     const states = new Map(
       (await at(day, exprOf(6, 'state'), storm)).map((series) => [series.metric.sending_domain, number(series)]),
     );

@@ -34,6 +34,8 @@ interface Rule {
   alert?: string;
   expr: string;
   labels?: Record<string, string>;
+  /** Seconds, of its group. */
+  interval: number;
 }
 
 export interface DemoDay {
@@ -44,12 +46,20 @@ export interface DemoDay {
   stop(): Promise<void>;
 }
 
+/** Of `30s` or `15m`; queries look back five minutes. */
+function secondsOf(interval: string): number {
+  const [, n, unit] = /^(\d+)([sm])$/.exec(interval)!;
+  return Math.min(240, Math.max(STEP_S, Number(n) * (unit === 'm' ? 60 : 1)));
+}
+
 function shippedRules(): Rule[] {
   const files = readdirSync(join(ROOT, 'rules')).filter((name) => name.endsWith('.yml'));
   const groups = files.flatMap(
-    (name) => (parse(readFileSync(join(ROOT, 'rules', name), 'utf8')) as { groups: { rules: Rule[] }[] }).groups,
+    (name) =>
+      (parse(readFileSync(join(ROOT, 'rules', name), 'utf8')) as { groups: { interval: string; rules: Rule[] }[] })
+        .groups,
   );
-  return groups.flatMap((group) => group.rules);
+  return groups.flatMap(({ interval, rules }) => rules.map((rule) => ({ ...rule, interval: secondsOf(interval) })));
 }
 
 /** Every metric name that an expression reads. */
@@ -79,7 +89,7 @@ export function byDepth(rules: readonly Rule[]): Rule[][] {
   return [...levels.keys()].sort((a, b) => a - b).map((depth) => levels.get(depth)!);
 }
 
-function recording({ record, alert, expr, labels = {} }: Rule): Rule[] {
+function recording({ record, alert, expr, labels = {} }: Rule): Omit<Rule, 'interval'>[] {
   if (record !== undefined) return [{ record, expr, labels }];
   const named = { ...labels, alertname: alert! };
   return [
@@ -133,15 +143,17 @@ async function serve(directory: string): Promise<Running> {
 
 async function backfill(directory: string, rules: readonly Rule[], start: number, end: number): Promise<void> {
   const [file, blocks] = [join(directory, 'rules.yml'), join(directory, 'blocks')];
-  writeFileSync(
-    file,
-    stringify({ groups: [{ name: 'demo', interval: `${STEP_S}s`, rules: rules.flatMap(recording) }] }),
-  );
+  const groups = [...Map.groupBy(rules, ({ interval }) => interval)].map(([interval, some]) => ({
+    name: `every${interval}`,
+    interval: `${interval}s`,
+    rules: some.flatMap(recording),
+  }));
+  writeFileSync(file, stringify({ groups }));
   const prometheus = await serve(directory);
   try {
     await run(await tool('promtool'), [
-      ...['tsdb', 'create-blocks-from', 'rules', `--url=${prometheus.url}`, `--start=${start}`, `--end=${end}`],
-      ...[`--eval-interval=${STEP_S}s`, `--output-dir=${blocks}`, file],
+      ...['tsdb', 'create-blocks-from', '--max-block-duration=162h', 'rules', `--url=${prometheus.url}`],
+      ...[`--start=${start}`, `--end=${end}`, `--output-dir=${blocks}`, file],
     ]);
   } finally {
     await prometheus.stop();

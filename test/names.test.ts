@@ -6,89 +6,16 @@ import assert from 'node:assert/strict';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'node:test';
-import { collectDefaultMetrics, Registry } from 'prom-client';
-import { parse } from 'yaml';
 import { catalogue } from '../src/metrics.ts';
 import { check, type LabelsOf, withoutVariables } from './promql.ts';
+import { exposed, groupsOf, type Rule, templateProblems, withRules } from './rule-lints.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
-interface Rule {
-  record?: string;
-  alert?: string;
-  expr: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-}
-interface RuleFile {
-  groups: { name: string; rules: Rule[] }[];
-}
-
-/** What is exposed, what Prometheus adds to every target, and what it exposes about scraping. */
-async function exposed(): Promise<Map<string, Set<string>>> {
-  const target = ['job', 'instance'];
-  const metrics = new Map<string, Set<string>>([['up', new Set(target)]]);
-  for (const { name, type, labels } of catalogue) {
-    if (type !== 'histogram') metrics.set(name, new Set([...labels, ...target]));
-    else {
-      metrics.set(`${name}_bucket`, new Set([...labels, 'le', ...target]));
-      metrics.set(`${name}_sum`, new Set([...labels, ...target]));
-      metrics.set(`${name}_count`, new Set([...labels, ...target]));
-    }
-  }
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  for (const { name, values } of await registry.getMetricsAsJSON()) {
-    metrics.set(name, new Set([...values.flatMap(({ labels }) => Object.keys(labels)), ...target]));
-  }
-  return metrics;
-}
-
-/** Labels beside those of the rules: what Prometheus adds to alerts, and what overriding a threshold adds to it. */
-const BESIDES: readonly (readonly [prefix: string, labels: readonly string[]])[] = [
-  ['ALERTS', ['alertname', 'alertstate']],
-  ['email_threshold:', ['sending_domain', 'source']],
-];
-
-/** The exposed metrics and what rules make of them. Rules may record one name twice, and read each other in any order. */
-function withRules(metrics: ReadonlyMap<string, ReadonlySet<string>>, rules: readonly Rule[]): LabelsOf {
-  const known = new Map<string, ReadonlySet<string>>();
-  const labelsOf: LabelsOf = (name) => {
-    const settled = metrics.get(name) ?? known.get(name);
-    if (settled) return settled;
-    const made =
-      name === 'ALERTS' || name === 'ALERTS_FOR_STATE'
-        ? rules.filter(({ alert }) => alert !== undefined)
-        : rules.filter(({ record }) => record === name);
-    if (made.length === 0) return undefined;
-    const labels = new Set(BESIDES.find(([prefix]) => name.startsWith(prefix))?.[1]);
-    known.set(name, labels);
-    for (const { expr, labels: own = {} } of made) {
-      for (const label of [...(check(expr, labelsOf).labels ?? []), ...Object.keys(own)]) labels.add(label);
-    }
-    return labels;
-  };
-  return labelsOf;
-}
-
 const ruleFiles = globSync('rules/*.yml', { cwd: ROOT });
-const rules = ruleFiles.flatMap((file) => (parse(read(file)) as RuleFile).groups.flatMap((group) => group.rules));
+const rules = ruleFiles.flatMap((file) => groupsOf(read(file)).flatMap((group) => group.rules));
 const labelsOf = withRules(await exposed(), rules);
-
-/** Templates of an alert: `$labels.x`, and queries, which are PromQL with printf's verbs in it. */
-function templateProblems(text: string, labels: ReadonlySet<string> | undefined, names: LabelsOf): string[] {
-  const problems: string[] = [];
-  for (const [action] of text.matchAll(/\{\{.*?\}\}/gs)) {
-    for (const [, label] of action.matchAll(/(?:\$labels|\.Labels)\.(\w+)/g)) {
-      if (labels && !labels.has(label!)) problems.push(`the alert has no label ${label}: ${action}`);
-    }
-    if (!/\bquery\b/.test(action)) continue;
-    const literal = /"((?:[^"\\]|\\.)*)"|`([^`]*)`/.exec(action);
-    if (literal) problems.push(...check((literal[1] ?? literal[2] ?? '').replace(/%[sqv]/g, 'x'), names).problems);
-  }
-  return problems;
-}
 
 function ruleProblems({ expr, annotations = {} }: Rule, names: LabelsOf): string[] {
   const { labels, problems } = check(expr, names);
