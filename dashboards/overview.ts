@@ -87,7 +87,8 @@ const complaintTile = tile(
 
 /** What alerts are about, in the order in which it is read. */
 const WHERE = ['sending_domain', 'target', 'sending_ip', 'provider', 'campaign', 'list', 'check', 'source', 'instance'];
-const named = (expr: string): string => `label_join(\n${expr},\n"where", " ", ${WHERE.map((label) => `"${label}"`).join(', ')})`;
+const named = (expr: string): string =>
+  `label_join(\n${expr},\n"where", " ", ${WHERE.map((label) => `"${label}"`).join(', ')})`;
 const alertTable = table(
   'Active alerts',
   'What fires now, worst first. A critical alert stands for its own high one.',
