@@ -27,7 +27,7 @@ const zones = lists.map(
   (zone, n): Zone => ({ zone, type: 'ip4set', text: `:127.0.0.2:listed $\n${addresses((i) => (i + n) % 10 === 0)}` }),
 );
 
-function addresses(which: (n: number) => boolean): string {
+export function addresses(which: (n: number) => boolean): string {
   const all = Array.from({ length: ADDRESSES }, (_, n) => n).filter(which);
   return all.map((n) => `198.18.${n >> 8}.${n & 255}`).join('\n');
 }
@@ -133,8 +133,8 @@ async function flatOut() {
   };
 }
 
-/** A thousand addresses that nothing is known of, on all lists of IPv4 addresses that go by no key, as they are shipped. */
-async function withQuotas() {
+/** All lists of IPv4 addresses that go by no key, as they are shipped, and zones in which they are alive and list nobody. */
+export function plainLists() {
   const names = [...BLOCKLISTS].flatMap(([name, list]) => {
     const isPlain = !('retired' in list) && list.targets.includes('ipv4') && !list.zone.includes('{key}');
     return isPlain ? [name] : [];
@@ -144,6 +144,12 @@ async function withQuotas() {
   const zones = chosen.map(
     ({ list }): Zone => ({ zone: list.zone, type: 'generic', text: `@ 60 A 127.0.0.1\n2.0.0.127 60 A 127.0.0.2` }),
   );
+  return { chosen, zones };
+}
+
+/** A thousand addresses that nothing is known of, on these lists. */
+async function withQuotas() {
+  const { chosen, zones } = plainLists();
   const server = await rbldnsd(zones);
   const resolver = new Resolver({ servers: [server.address] });
   const log = { info() {}, warn() {}, error: console.error };

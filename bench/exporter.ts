@@ -61,8 +61,8 @@ export const pause = (ms: number): Promise<void> => new Promise((resolve) => set
 export const sourceConfiguration = (publicKey: string) => ({ public_keys: [publicKey], sending_domain_key: 'domain' });
 
 /** JSON is YAML. */
-export const configuration = (publicKey: string): string =>
-  JSON.stringify({ scrape_interval: '1s', sources: { sendgrid: sourceConfiguration(publicKey) } });
+export const configuration = (publicKey: string, more: object = {}): string =>
+  JSON.stringify({ scrape_interval: '1s', sources: { sendgrid: sourceConfiguration(publicKey) }, ...more });
 
 /** Processes that are still there when the benchmark ends, however it ends. */
 const running = new Set<ChildProcess>();

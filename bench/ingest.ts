@@ -4,6 +4,8 @@
  */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { rbldnsd } from '../test/dns.ts';
+import { addresses, plainLists } from './dns.ts';
 import {
   configuration,
   flags,
@@ -30,6 +32,7 @@ const {
   'sustained-seconds': sustainedSeconds,
   'known-ids': knownIds,
   only,
+  checks,
 } = flags({
   runs: 3,
   /** Of each run flat out; 0 leaves them away. */
@@ -40,6 +43,8 @@ const {
   'known-ids': 1 << 24,
   /** One batch size only. */
   only: 0,
+  /** 1: while a thousand addresses are looked up in all blocklists that go by no key, on a server of our own. */
+  checks: 0,
 });
 
 /** Connections: what keeps the program busy although every answer waits for a commit. */
@@ -53,7 +58,20 @@ const FLAT_OUT = [
 const SUSTAINED = [100, 1000].filter((batch) => sustainedSeconds > 0 && (only === 0 || batch === only));
 
 const keys = newKeys();
-const config = configuration(keys.public);
+const lists = plainLists();
+const server = checks > 0 ? await rbldnsd(lists.zones) : undefined;
+const config = configuration(keys.public, server && everythingAsked(server.address));
+
+/** Allowances as wide as can be: new addresses are asked about within a minute. */
+function everythingAsked(address: string): object {
+  const per_day = Object.fromEntries(lists.chosen.map(({ list }) => [list.quota.pool, 100_000_000]));
+  const ips = addresses(() => true).split('\n');
+  return {
+    resolver: { servers: [address] },
+    checks: { ips, targets: ips.length, from_events: false, blocklists: { per_day } },
+  };
+}
+
 let name = 0;
 
 /** Blobs of random hashes, as the journal keeps them, spread over the last hours. */
@@ -130,6 +148,7 @@ function line(batch: number, mode: string, all: Figures[], more: object): void {
       ack_max_ms: round(of((f) => f.max)),
       scrape_ms: round(median(all.flatMap((f) => f.scrapes))),
       refused: all.reduce((n, f) => n + f.refused, 0),
+      ...(server && { dns_questions: server.queries().length }),
       generator_core_share: round(
         of((f) => f.generator_cpu_s / f.seconds),
         2,
@@ -184,4 +203,5 @@ async function sustained(batch: number): Promise<void> {
 
 for (const row of FLAT_OUT) await flatOut(row);
 for (const batch of SUSTAINED) await sustained(batch);
+await server?.stop();
 process.exit(0);
