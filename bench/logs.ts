@@ -6,10 +6,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, createReadStream, createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { finished, pipeline } from 'node:stream/promises';
 import { type Kit, unpack, versionOf } from '../stack/debian.ts';
+import { freePorts } from '../stack/processes.ts';
 import { flags, folder, Measured, machine, median, pause, round, startExporter, track } from './exporter.ts';
 
 const { program, runs, lines: LINES, seed } = flags({ runs: 3, lines: 1_000_000, seed: 1 });
@@ -135,17 +135,9 @@ function total(metrics: string, name: RegExp): number {
     .reduce((sum, sample) => sum + Number(sample.slice(sample.lastIndexOf(' ') + 1)), 0);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** A peer is ready when it answers. */
 async function startPeer(command: string, args: (port: number) => string[]): Promise<Measured> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const measured = new Measured(track(spawn(command, args(port), { stdio: 'ignore' })), port);
   for (let i = 0; ; i++) {
     try {

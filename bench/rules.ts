@@ -7,26 +7,17 @@
  * raw samples of twenty minutes are scraped first, with time stamps of their own, what the rules make of them is read, and written back
  * for as long as any rule looks.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import {
-  closeSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { execFile } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
+import { freePorts, ready, start } from '../stack/processes.ts';
 import { tool } from '../stack/tools.ts';
-import { freePort, seconds } from './detection/prometheus.ts';
+import { type Group, seconds, shippedGroups } from '../test/rule-files.ts';
 
 const { values } = parseArgs({
   options: {
@@ -36,21 +27,13 @@ const { values } = parseArgs({
   },
 });
 const run = promisify(execFile);
-const ROOT = join(import.meta.dirname, '..');
 const SCRAPE = 10;
 const RAW = 20 * 60;
 /** Groups are evaluated at least so often here, so that a figure of each is there soon; their share is of the interval they ship with. */
 const MOST = 30;
 const BOUNDS = ['1', '5', '15', '30', '60', '120', '300', '600', '900', '1800', '3600', '14400', '43200', '+Inf'];
 
-interface Group {
-  name: string;
-  interval?: string;
-  rules: { record?: string; expr: string }[];
-}
-const shipped = globSync('rules/*.yml', { cwd: ROOT }).flatMap(
-  (file) => (parse(readFileSync(join(ROOT, file), 'utf8')) as { groups: Group[] }).groups,
-);
+const shipped = shippedGroups();
 const intervalOf = ({ interval }: Group): number => seconds(interval ?? `${SCRAPE}s`);
 
 // --- What the exporter would show ------------------------------------------------------------------------------------------
@@ -99,7 +82,6 @@ function exposition(count: number, n: number, at: number): string {
 // --- Prometheus --------------------------------------------------------------------------------------------------------
 
 interface Server {
-  url: string;
   ask(path: string): Promise<unknown>;
   stop(): Promise<void>;
 }
@@ -107,36 +89,20 @@ interface Server {
 async function startPrometheus(directory: string, config: object): Promise<Server> {
   const file = join(directory, 'prometheus.yml');
   writeFileSync(file, stringify(config));
-  const url = `http://127.0.0.1:${await freePort()}`;
-  const child: ChildProcess = spawn(
-    await tool(values.next ? 'prometheus-next' : 'prometheus'),
-    [
-      ...[
-        `--config.file=${file}`,
-        `--storage.tsdb.path=${join(directory, 'data')}`,
-        '--storage.tsdb.retention.time=30d',
-      ],
-      ...[`--web.listen-address=${url.slice('http://'.length)}`, '--log.level=error'],
-    ],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+  const [port] = await freePorts(1);
+  const url = `http://127.0.0.1:${port}`;
+  const child = start('prometheus', await tool(values.next ? 'prometheus-next' : 'prometheus'), [
+    ...[`--config.file=${file}`, `--storage.tsdb.path=${join(directory, 'data')}`, '--storage.tsdb.retention.time=30d'],
+    ...[`--web.listen-address=127.0.0.1:${port}`, '--log.level=error'],
+  ]);
+  await ready(child, `${url}/-/ready`, 120);
   const ask = async (path: string): Promise<unknown> => {
     const answer = await fetch(`${url}${path}`);
     const { data, error } = (await answer.json()) as { data?: unknown; error?: string };
     if (data === undefined) throw new Error(`${path}: ${error}`);
     return data;
   };
-  for (let tries = 0; ; tries++) {
-    if (child.exitCode !== null || tries > 1200) throw new Error('Prometheus did not become ready');
-    if ((await fetch(`${url}/-/ready`).catch(() => undefined))?.ok) break;
-    await sleep(100);
-  }
-  const stop = async (): Promise<void> => {
-    const ended = new Promise((done) => child.once('exit', done));
-    child.kill('SIGTERM');
-    await ended;
-  };
-  return { url, ask, stop };
+  return { ask, stop: child.stop };
 }
 
 /** The shipped groups in one file, none slower than MOST. */
@@ -180,7 +146,7 @@ function lookbacks(): Map<string, number> {
         /([a-z_]+:[a-z_]+:[a-z0-9_]+)(?:\{[^}]*\})?\)?(?:\[([\dhdms]+)(?::[\dhdms]+)?\])?(?:\s+offset\s+([\dhdms]+))?/g,
       );
       for (const [, name, range, offset] of reads) {
-        const span = seconds(range) + seconds(offset);
+        const span = seconds(range ?? '0s') + seconds(offset ?? '0s');
         if (span >= 3600) far.set(name!, Math.max(span, far.get(name!) ?? 0));
       }
     }

@@ -12,6 +12,7 @@ import { parse } from 'yaml';
 import { tool } from '../stack/tools.ts';
 import type { Config } from './routing-model.ts';
 import { ALERTMANAGERS, hoursOf, routed, shippedPeople, soon } from './routing-real.ts';
+import { seconds } from './rule-files.ts';
 
 const FILE = join(import.meta.dirname, '../alertmanager/alertmanager.yml');
 const shipped = (): Config => parse(readFileSync(FILE, 'utf8')) as Config;
@@ -33,11 +34,6 @@ test('no secret stands in the file, and none would be accepted there', () => {
   assert.ok(files.length > 30);
   for (const file of files) assert.match(file, /^\/run\/secrets\//);
 });
-
-const seconds = (duration: string): number => {
-  const [, count, unit] = /^(\d+)([smh])$/.exec(duration)!;
-  return Number(count) * { s: 1, m: 60, h: 3600 }[unit as 's' | 'm' | 'h'];
-};
 
 test('nobody is told the same within the hour, and bad news waits five seconds', () => {
   const { route } = shipped();

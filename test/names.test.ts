@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { catalogue } from '../src/metrics.ts';
 import { check, type LabelsOf, withoutVariables } from './promql.ts';
-import { exposed, groupsOf, type Rule, templateProblems, withRules } from './rule-lints.ts';
+import { groupsOf, type Rule } from './rule-files.ts';
+import { exposed, templateProblems, withRules } from './rule-lints.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');

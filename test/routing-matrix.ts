@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fill } from '../alertmanager/build.ts';
+import { ISSUE_TYPES } from './rule-files.ts';
 
 export const DOC = join(import.meta.dirname, '../docs/routing.md');
 
@@ -33,17 +34,8 @@ export const WINDOWS = {
 } as const;
 export type Window = keyof typeof WINDOWS;
 
-export const ISSUES = [
-  ...Object.keys(BY_ISSUE),
-  'low_inbox_rate',
-  'spam_trap_hit',
-  'engagement_drop',
-  'ip_warming_issue',
-  'content_filtering',
-  'volume_anomaly',
-  'isp_throttling',
-  'high_complaint_rate',
-];
+/** Those with a route of their own first. */
+export const ISSUES = [...new Set([...Object.keys(BY_ISSUE), ...ISSUE_TYPES])];
 /** What may stand in the label; the last two are resources of two tiers. */
 export const TIERS = ['', ...Object.keys(BY_TIER), 'high-volume,production', 'production,testing'];
 

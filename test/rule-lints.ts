@@ -5,46 +5,14 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { parse } from 'yaml';
 import { ZONE_STATES } from '../src/blocklist.ts';
 import { catalogue, eventFamilies, MEASUREMENTS, OUTCOMES } from '../src/metrics.ts';
 import { VERDICTS } from '../src/reading.ts';
 import { check, type LabelsOf, type SyntaxNode, selectorOf, treeOf } from './promql.ts';
+import { type Group, groupsOf, ISSUE_TYPES, type Rule, SEVERITIES, seconds } from './rule-files.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
-export interface Rule {
-  record?: string;
-  alert?: string;
-  expr: string;
-  for?: string;
-  keep_firing_for?: string;
-  labels?: Record<string, string>;
-  annotations?: Record<string, string>;
-}
-export interface Group {
-  name: string;
-  interval?: string;
-  rules: Rule[];
-}
-
-export const groupsOf = (text: string): Group[] => (parse(text) as { groups: Group[] }).groups;
-
-export const SEVERITIES = ['critical', 'high', 'medium', 'low', 'info'];
-export const ISSUE_TYPES = [
-  'high_bounce_rate',
-  'low_inbox_rate',
-  'blacklist_detection',
-  'reputation_drop',
-  'authentication_failure',
-  'spam_trap_hit',
-  'engagement_drop',
-  'ip_warming_issue',
-  'content_filtering',
-  'volume_anomaly',
-  'isp_throttling',
-  'high_complaint_rate',
-];
 /** What a threshold can be overridden for; two that agree in all of these are in each other's way. */
 export const OVERRIDES = [
   'sending_domain',
@@ -240,13 +208,6 @@ export function sourcesOf(expr: string, rules: readonly Rule[], seen = new Set<s
     for (const rule of rules) if (rule.record === metric) sourcesOf(rule.expr, rules, seen);
   }
   return seen;
-}
-
-export function seconds(duration: string): number {
-  const units = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400, w: 604800, y: 31536000 } as const;
-  const parts = [...duration.matchAll(/(\d+)(ms|[smhdwy])/g)];
-  if (parts.length === 0 || parts.map(([whole]) => whole).join('') !== duration) return Number.NaN;
-  return parts.reduce((sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units], 0);
 }
 
 // --- Templates ---------------------------------------------------------------------------------------------------------

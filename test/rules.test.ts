@@ -10,7 +10,8 @@ import test from 'node:test';
 import { parse } from 'yaml';
 import { check } from './promql.ts';
 import { bothPass, type Case, fired, type TestFile } from './promtool.ts';
-import { groupsOf, ISSUE_TYPES, LINTS, objections, type Rule, shipped } from './rule-lints.ts';
+import { groupsOf, ISSUE_TYPES, type Rule } from './rule-files.ts';
+import { LINTS, objections, shipped } from './rule-lints.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');

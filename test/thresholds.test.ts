@@ -10,7 +10,8 @@ import test from 'node:test';
 import { parse, stringify } from 'yaml';
 import { check, type SyntaxNode, selectorOf, treeOf } from './promql.ts';
 import { bothPass, type Case, fired, type TestFile } from './promtool.ts';
-import { groupsOf, OVERRIDES, type Rule, seconds } from './rule-lints.ts';
+import { groupsOf, type Rule, seconds } from './rule-files.ts';
+import { OVERRIDES } from './rule-lints.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');

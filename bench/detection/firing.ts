@@ -1,5 +1,5 @@
 /** What an alert's expression gave, moment by moment, becomes when it fired: `for` and `keep_firing_for` as rules/alerting.go of Prometheus has them. */
-import type { Series } from './prometheus.ts';
+import type { Series } from '../../test/history.ts';
 
 export interface Fired {
   labels: Record<string, string>;

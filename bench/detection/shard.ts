@@ -1,9 +1,10 @@
 /** One world becomes what its alerts found, missed and cried out for nothing. A process of its own, so that two use two cores and memory is given back. */
-import { closeSync, existsSync, globSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { History, levels, shippedRules, type TimedRule } from '../../test/history.ts';
+import { seconds } from '../../test/rule-files.ts';
 import { type Fired, firing } from './firing.ts';
-import { History, levels, type Rule, readRules, seconds } from './prometheus.ts';
 import { SenderState, writeSender } from './traffic.ts';
 import { DAY, EPOCH, type Happening, HOUR, minutes, type Sender, type World, weeks } from './world.ts';
 
@@ -59,12 +60,7 @@ async function work(order: Order): Promise<Outcome> {
   const took: Record<string, number> = {};
   const history = new History(directory, order.next);
   try {
-    const root = join(import.meta.dirname, '..', '..');
-    const rules = readRules(
-      globSync('rules/*.yml', { cwd: root })
-        .sort()
-        .map((file) => join(root, file)),
-    );
+    const rules = shippedRules();
     const [constant, made] = partition(rules);
     await timed(took, 'import', () => importWorld(world, history, directory, constant));
     await timed(took, 'record', async () => {
@@ -97,8 +93,8 @@ async function timed(into: Record<string, number>, name: string, task: () => Pro
 const constantOf = (expr: string): string | undefined => /^vector\((.*)\)$/.exec(expr)?.[1];
 
 /** Thresholds, which are numbers, need no evaluation of their own. */
-function partition(rules: readonly Rule[]): [constant: Rule[], made: Rule[]] {
-  const isConstant = (rule: Rule): boolean => rule.record !== undefined && constantOf(rule.expr) !== undefined;
+function partition(rules: readonly TimedRule[]): [constant: TimedRule[], made: TimedRule[]] {
+  const isConstant = (rule: TimedRule): boolean => rule.record !== undefined && constantOf(rule.expr) !== undefined;
   return [rules.filter(isConstant), rules.filter((rule) => !isConstant(rule))];
 }
 
@@ -107,7 +103,7 @@ async function importWorld(
   world: World,
   history: History,
   directory: string,
-  constant: readonly Rule[],
+  constant: readonly TimedRule[],
 ): Promise<void> {
   const end = world.stretches.at(-1)!.to;
   const states = new Map(world.senders.map((sender) => [sender, new SenderState(world, sender)]));
@@ -147,7 +143,7 @@ async function importWorld(
   }
 }
 
-async function raise(world: World, history: History, rules: readonly Rule[]): Promise<Alarm[]> {
+async function raise(world: World, history: History, rules: readonly TimedRule[]): Promise<Alarm[]> {
   const alarms: Alarm[] = [];
   for (const rule of rules.filter(({ alert }) => alert?.startsWith('Email'))) {
     const before = alarms.length;
@@ -155,7 +151,7 @@ async function raise(world: World, history: History, rules: readonly Rule[]): Pr
       const step = Math.max(rule.interval, close);
       for (const series of await history.query(rule.expr, EPOCH + from, EPOCH + to, step)) {
         const labels = { ...series.metric, ...rule.labels };
-        for (const one of firing(series, step, seconds(rule.for), seconds(rule.keep_firing_for))) {
+        for (const one of firing(series, step, seconds(rule.for ?? '0s'), seconds(rule.keep_firing_for ?? '0s'))) {
           alarms.push({
             ...{ labels, from: one.from - EPOCH, to: one.to - EPOCH },
             ...{

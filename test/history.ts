@@ -2,27 +2,21 @@
  * OpenMetrics text and rule files become what Prometheus would have recorded and seen: blocks from the text, blocks from the
  * recordings level by level (a backfilled rule does not see what is backfilled with it), then alert expressions over the range.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { parse, stringify } from 'yaml';
-import { tool } from '../../stack/tools.ts';
+import { stringify } from 'yaml';
+import { type Child, freePorts, ready, start } from '../stack/processes.ts';
+import { tool } from '../stack/tools.ts';
+import { type Rule, seconds, shippedGroups } from './rule-files.ts';
 
 const run = promisify(execFile);
 /** Few, long blocks: 6 days and 18 hours are the longest whose points Prometheus hands out in one answer. */
 const BLOCK = '162h';
 const POINTS = 10_000;
 
-export interface Rule {
-  record?: string;
-  alert?: string;
-  expr: string;
-  for?: string;
-  keep_firing_for?: string;
-  labels?: Record<string, string>;
+export interface TimedRule extends Rule {
   /** Seconds, of the group. */
   interval: number;
 }
@@ -32,30 +26,18 @@ export interface Series {
   values: [at: number, value: string][];
 }
 
-export function seconds(duration: string | undefined): number {
-  const units: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
-  return [...(duration ?? '').matchAll(/(\d+)([smhdw])/g)].reduce(
-    (sum, [, n, unit]) => sum + Number(n) * units[unit!]!,
-    0,
+export const shippedRules = (): TimedRule[] =>
+  shippedGroups().flatMap(({ interval = '10s', rules }) =>
+    rules.map((rule) => ({ ...rule, interval: seconds(interval) })),
   );
-}
-
-export function readRules(files: readonly string[]): Rule[] {
-  return files.flatMap((file) => {
-    const { groups } = parse(readFileSync(file, 'utf8')) as { groups: { interval?: string; rules: Rule[] }[] };
-    return groups.flatMap((group) =>
-      group.rules.map((rule) => ({ ...rule, interval: seconds(group.interval ?? '10s') })),
-    );
-  });
-}
 
 /** Recordings, those first that others are made of; what depends on itself in a circle stands with the last. */
-export function levels(rules: readonly Rule[]): Rule[][] {
+export function levels(rules: readonly TimedRule[]): TimedRule[][] {
   const recordings = rules.filter(({ record }) => record !== undefined);
   const names = new Set(recordings.map(({ record }) => record!));
-  const needs = (rule: Rule): string[] =>
+  const needs = (rule: TimedRule): string[] =>
     (rule.expr.match(/[a-zA-Z_]\w*:[\w:]+/g) ?? []).filter((name) => names.has(name) && name !== rule.record);
-  const result: Rule[][] = [];
+  const result: TimedRule[][] = [];
   let left = recordings;
   while (left.length > 0) {
     const waiting = new Set(left.map(({ record }) => record!));
@@ -67,18 +49,10 @@ export function levels(rules: readonly Rule[]): Rule[][] {
   return result;
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
-}
-
 export class History {
   readonly #directory: string;
   readonly #next: boolean;
-  #server: { process: ChildProcess; url: string } | undefined;
+  #server: { child: Child; url: string } | undefined;
 
   constructor(directory: string, next = false) {
     this.#directory = directory;
@@ -95,14 +69,14 @@ export class History {
   }
 
   /** Evaluates recordings that do not need each other from `from` to `to`, no closer than `step`. */
-  async record(rules: readonly Rule[], from: number, to: number, step: number): Promise<void> {
-    const { url } = await this.#serve();
+  async record(rules: readonly TimedRule[], from: number, to: number, step: number): Promise<void> {
+    const { url } = await this.serve();
     const [file, blocks] = [join(this.#directory, 'rules.yml'), join(this.#directory, 'blocks')];
     // Thresholds hardly change, and queries look back five minutes.
-    const every = ({ record, interval }: Rule): number =>
+    const every = ({ record, interval }: TimedRule): number =>
       Math.max(interval, step, record!.includes(':email_threshold:') && step > 10 ? 240 : 0);
     const groups = Map.groupBy(rules, every);
-    const asGroup = ([interval, some]: [number, Rule[]]) => ({
+    const asGroup = ([interval, some]: [number, TimedRule[]]) => ({
       name: `every${interval}`,
       interval: `${interval}s`,
       // + 0 drops names: over a range, `a or b` is two series where at each moment it is one.
@@ -113,12 +87,14 @@ export class History {
     const range = [`--url=${url}`, `--start=${from}`, `--end=${to}`, `--output-dir=${blocks}`];
     const args = ['tsdb', 'create-blocks-from', `--max-block-duration=${BLOCK}`, 'rules', ...range, file];
     await run(promtool, args, { maxBuffer: 1e8 });
+    // Renamed, not written in place: a running Prometheus would compact what is still growing.
     await this.stop();
+    if (!existsSync(blocks)) return;
     for (const block of readdirSync(blocks)) renameSync(join(blocks, block), join(this.#directory, 'data', block));
   }
 
   async query(expr: string, from: number, to: number, step: number): Promise<Series[]> {
-    const { url } = await this.#serve();
+    const { url } = await this.serve();
     const all = new Map<string, Series>();
     for (let start = from; start < to; start += step * POINTS) {
       const end = Math.min(to - step, start + step * (POINTS - 1));
@@ -138,35 +114,26 @@ export class History {
     return [...all.values()];
   }
 
-  async #serve(): Promise<{ url: string }> {
+  /** Address of a Prometheus that has all that is there so far. */
+  async serve(): Promise<{ url: string }> {
     if (this.#server) return this.#server;
     const config = join(this.#directory, 'prometheus.yml');
     writeFileSync(config, 'global: { scrape_interval: 10s }\n');
-    const url = `http://127.0.0.1:${await freePort()}`;
-    const child = spawn(
-      await tool(this.#next ? 'prometheus-next' : 'prometheus'),
-      [
-        ...[`--config.file=${config}`, `--storage.tsdb.path=${join(this.#directory, 'data')}`],
-        ...['--storage.tsdb.retention.time=100y', `--web.listen-address=${url.slice('http://'.length)}`],
-        ...['--query.max-samples=500000000', '--query.timeout=10m', '--log.level=error'],
-      ],
-      { stdio: ['ignore', 'ignore', 'inherit'] },
-    );
-    this.#server = { process: child, url };
-    for (let tries = 0; tries < 1200 && child.exitCode === null; tries++) {
-      const answer = await fetch(`${url}/-/ready`).catch(() => undefined);
-      if (answer?.ok) return this.#server;
-      await sleep(50);
-    }
-    throw new Error('Prometheus did not become ready');
+    const [port] = await freePorts(1);
+    const url = `http://127.0.0.1:${port}`;
+    const child = start('prometheus', await tool(this.#next ? 'prometheus-next' : 'prometheus'), [
+      ...[`--config.file=${config}`, `--storage.tsdb.path=${join(this.#directory, 'data')}`],
+      ...['--storage.tsdb.retention.time=100y', `--web.listen-address=127.0.0.1:${port}`],
+      ...['--query.max-samples=500000000', '--query.timeout=10m', '--log.level=error'],
+    ]);
+    await ready(child, `${url}/-/ready`, 60);
+    this.#server = { child, url };
+    return this.#server;
   }
 
   async stop(): Promise<void> {
-    const child = this.#server?.process;
+    const server = this.#server;
     this.#server = undefined;
-    if (!child || child.exitCode !== null) return;
-    const ended = new Promise((done) => child.once('exit', done));
-    child.kill('SIGTERM');
-    await ended;
+    await server?.child.stop();
   }
 }
