@@ -5,8 +5,11 @@ import { Malformed } from './source.ts';
 export interface Alert {
   status: 'firing' | 'resolved';
   labels: Readonly<Record<string, string>>;
-  /** Unix ms. */
+  annotations: Readonly<Record<string, string>>;
+  /** Unix ms: when the alert began to fire, which is after its rule's `for`. */
   startsAt: number;
+  /** Unix ms of a resolved alert; 0 while it fires. */
+  endsAt: number;
   /** Alertmanager's identity of the label set: with startsAt, the identity of one occurrence. */
   fingerprint: string;
 }
@@ -28,7 +31,14 @@ export function parseAlerts(body: Buffer): Alert[] {
     const startsAt = Date.parse(String(alert?.startsAt));
     const status = alert?.status;
     if (!labels || Number.isNaN(startsAt) || (status !== 'firing' && status !== 'resolved')) return [];
-    const words = Object.entries(labels).map(([name, value]) => [name, String(value)]);
-    return [{ status, labels: Object.fromEntries(words), startsAt, fingerprint: String(alert?.fingerprint ?? '') }];
+    const endsAt = status === 'resolved' ? Date.parse(String(alert?.endsAt)) || startsAt : 0;
+    const fingerprint = String(alert?.fingerprint ?? '');
+    return [
+      { status, labels: words(labels), annotations: words(fields(alert?.annotations)), startsAt, endsAt, fingerprint },
+    ];
   });
+}
+
+function words(object: Record<string, unknown> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(object ?? {}).map(([name, value]) => [name, String(value)]));
 }
