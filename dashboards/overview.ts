@@ -1,69 +1,38 @@
 /**
- * Is mail fine, and if not, which domain and which provider? State and three tiles first, then what is worst by name, then the
- * course of it, then where to look next.
+ * Is mail fine, and if not, which domain and which provider? State, score and three tiles first, then what fires, what is worst by name and
+ * what got worse, then the course of it. Where and why is on the dashboards that a click leads to.
  */
+import { alertTable } from './parts/alerts.ts';
+import { dashboard } from './parts/board.ts';
+import { CLICKED, cell, links, onlyThis, to, UIDS } from './parts/links.ts';
+import { ISSUE_WORDS, STATES } from './parts/looks.ts';
+import { deliveryMedian, providersTable, reasonFlow, towardFlow } from './parts/mail.ts';
 import {
-  BigValueColorMode,
-  BigValueGraphMode,
-  BigValueTextMode,
-  GraphDrawStyle,
-  HeatmapCellLayout,
-  ScaleDistribution,
-  ScaleDistributionConfigBuilder,
-} from '@grafana/grafana-foundation-sdk/common';
-import {
-  PanelBuilder as Heatmap,
-  HeatmapColorMode,
-  HeatmapColorOptionsBuilder,
-  RowsHeatmapOptionsBuilder,
-  YAxisConfigBuilder,
-} from '@grafana/grafana-foundation-sdk/heatmap';
-import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat';
-import { dashboard, linkTo } from './parts/board.ts';
-import { STATES } from './parts/looks.ts';
-import {
-  amounts,
   atLeast,
   COLOURED,
-  flow,
-  last,
   ratioTrend,
   STATE,
-  series,
-  stacked,
+  scoreTile,
+  state,
   table,
   tile,
-  trend,
   unit,
   width,
   worstFirst,
 } from './parts/panels.ts';
-import { firing, firingSince, PROMETHEUS, query, where, worst } from './parts/queries.ts';
-import { BOUNCES, byDomainEvident, COMPLAINTS, DELIVERY, INBOXED, RESOURCE, sum } from './parts/rates.ts';
-
-const UID = 'deliverability-overview';
+import { firing, where } from './parts/queries.ts';
+import { BOUNCES, byDomainEvident, COMPLAINTS, INBOXED, RESOURCE, sum } from './parts/rates.ts';
 
 // --- The top: what is wrong, and where -----------------------------------------------------------------------------------
 
-const state = new Stat()
-  .title('Mail right now')
-  .description(
-    'The worst severity that fires, of everything chosen above. "Fine" needs an exporter that is being scraped; without one it says "No data".',
-  )
-  .datasource(PROMETHEUS)
-  .withTarget(
-    query('A', `max(\n${firing()}\n)\nor 0 * max(deliverability_exporter_build_info)`, {
-      instant: true,
-      legend: 'state',
-    }),
-  )
-  .unit('none')
-  .mappings(STATES)
-  .noValue('No data')
-  .reduceOptions(last())
-  .textMode(BigValueTextMode.Value)
-  .colorMode(BigValueColorMode.Background)
-  .graphMode(BigValueGraphMode.None);
+const now = state(
+  'Mail right now',
+  `max(\n${firing(RESOURCE)}\n)\nor 0 * max(deliverability_exporter_build_info)`,
+  STATES,
+  'The worst severity that fires, of everything chosen above. "Fine" needs an exporter that is being scraped; without one it says "No data".',
+).noValue('No data');
+
+const score = scoreTile();
 
 const bounceTile = tile(
   'Bounce rate',
@@ -85,38 +54,27 @@ const complaintTile = tile(
   'Spam reports of 30 minutes by what was delivered in the busiest 30 minutes of the last day: all mail, and the worst domain that sent enough to judge.',
 ).showPercentChange(false);
 
-/** What alerts are about, in the order in which it is read. */
-const WHERE = ['sending_domain', 'target', 'sending_ip', 'provider', 'campaign', 'list', 'check', 'source', 'instance'];
-const named = (expr: string): string =>
-  `label_join(\n${expr},\n"where", " ", ${WHERE.map((label) => `"${label}"`).join(', ')})`;
-const alertTable = table(
-  'Active alerts',
-  'What fires now, worst first. A critical alert stands for its own high one.',
-  [
-    { refId: 'state', name: 'State', expr: `max by (alertname, where) (${named(firing())})`, look: STATE },
-    { label: 'alertname', name: 'Alert', look: [atLeast(158)] },
-    { label: 'where', name: 'Where', look: [atLeast(125)] },
-    {
-      refId: 'since',
-      name: 'Since',
-      expr: `1000 * min by (alertname, where) (${named(firingSince)})`,
-      look: [...unit('dateTimeFromNow'), width(96)],
-    },
-  ],
-)
-  .noValue('No alert fires')
-  .sortBy(worstFirst('State', 'Since'));
+const aboutDomain = (domain: string) => [
+  to('health', 'Its resources', { sending_domain: domain }),
+  to('providers', 'By mailbox provider', { sending_domain: domain }),
+  to('campaigns', 'Its campaigns', { sending_domain: domain }),
+  to('reputation', 'Its reputation', { target: domain }),
+];
 
 const concludedByDomain = sum('sending_domain', BOUNCES.whole);
 const domains = table(
   'Domains, worst first',
   'Each sending domain: its worst alert, bounce rate (15 min), complaint rate (30 min), inbox rate, and how much mail concluded in 15 minutes. A dash: too little to judge. Click a name to see it alone.',
   [
-    { label: 'sending_domain', name: 'Domain', look: [atLeast(145), linkTo(UID, 'sending_domain')] },
+    {
+      label: 'sending_domain',
+      name: 'Domain',
+      look: [atLeast(145), links(onlyThis('overview', 'sending_domain'), ...aboutDomain(CLICKED))],
+    },
     {
       refId: 'state',
       name: 'State',
-      expr: `max by (sending_domain) (\n${firing('sending_domain!=""')}\n)\nor 0 * ${concludedByDomain}`,
+      expr: `max by (sending_domain) (\n${firing(RESOURCE, 'sending_domain!=""')}\n)\nor 0 * ${concludedByDomain}`,
       look: STATE,
     },
     {
@@ -144,247 +102,106 @@ const domains = table(
   ],
 ).sortBy(worstFirst('State', 'Bounced'));
 
-/** Of one metric by provider, over the window of the bounce alert. */
-const toward = (metric: string, by = 'provider'): string => sum(by, `increase(${metric}${where(RESOURCE)}[15m])`);
-const delivered = toward('email_delivered_total');
-const bounced = `(${toward('email_bounced_total')} or 0 * ${delivered})`;
-const deferred = `(${toward('email_deferred_total')} or 0 * ${delivered})`;
-const concluded = `(${delivered} + ${bounced})`;
-const judged = `(${concluded} >= scalar(max(${BOUNCES.least!.samples})))`;
+// --- What got worse ------------------------------------------------------------------------------------------------------
 
-const providers = table(
-  'Providers, worst first',
-  'The last 15 minutes toward each mailbox provider: share that bounced, attempts that were put off, and how much mail concluded. A dash: too little to judge. Click a name to see it alone.',
+const issue = (name: string): string => `domain:email_issue:${name}${where(['sending_domain'])}`;
+const LIMITS = 'on (sending_domain, issue_type) group_left () domain:email_issue:ratio_limit';
+/** Wilson's lower bound against the mean of the day, so that 1 of 3 is no change; in thresholds, so that unlike shares can be compared. */
+const grown = `topk(8, max by (sending_domain, issue_type) ((${issue('ratio_wilson1h')} - ${issue('ratio_mean1d')} > 0) / ${LIMITS}))`;
+const ofGrown = (name: string): string => `max by (sending_domain, issue_type) (${issue(name)})\nand\n${grown}`;
+
+const changed = table(
+  'What got worse',
+  'The last hour against the mean hour of the last day, where it is worse beyond chance, by how much of the threshold that is: at 100 % it has grown by a whole threshold.',
   [
-    { label: 'provider', name: 'Provider', look: [atLeast(110), linkTo(UID, 'provider')] },
+    { label: 'sending_domain', name: 'Domain', look: [atLeast(120), links(onlyThis('overview', 'sending_domain'))] },
     {
-      refId: 'bounced',
-      name: 'Bounced',
-      expr: `${bounced} / ${judged} < scalar(min(${BOUNCES.limit.series}{severity="high"}))\nor\n${bounced} / ${judged} and ${bounced} >= scalar(max(${BOUNCES.least!.events}))`,
-      limit: BOUNCES.limit,
-      look: [...unit('percentunit', 1), COLOURED, width(95)],
+      label: 'issue_type',
+      name: 'What',
+      look: [atLeast(86), ISSUE_WORDS, links(to('health', 'On the map', { sending_domain: cell('Domain') }))],
     },
-    {
-      refId: 'deferred',
-      name: 'Deferred',
-      expr: `${deferred} / (${judged} + ${deferred})`,
-      look: [...unit('percentunit', 1), width(85)],
-    },
-    { refId: 'mail', name: 'Mail', expr: `round(${concluded})`, look: [width(65)] },
+    { refId: 'mean', name: 'Usual', expr: ofGrown('ratio_mean1d'), look: [...unit('percentunit', 2), width(68)] },
+    { refId: 'hour', name: 'Now', expr: ofGrown('ratio_rate1h'), look: [...unit('percentunit', 2), width(68)] },
+    { refId: 'grown', name: 'Worse', expr: grown, look: [...unit('percentunit', 0), width(68)] },
   ],
-).sortBy(worstFirst('Bounced'));
-
-const bounceTrend = ratioTrend('Bounce rate by domain', BOUNCES).decimals(1);
-const inboxTrend = ratioTrend('Inbox rate by domain', INBOXED).max(1).decimals(0);
-const complaintTrend = ratioTrend('Complaint rate by domain', COMPLAINTS).decimals(2);
-
-// --- Where to look next --------------------------------------------------------------------------------------------------
-
-const deliveredFlow = flow(
-  'Delivered',
-  'email_delivered_total',
-  'provider',
-  'Messages that a mailbox provider took, per minute.',
-);
-const deferredFlow = flow(
-  'Deferred',
-  'email_deferred_total',
-  'provider',
-  'Attempts that a mailbox provider put off, per minute. One message may be put off often.',
-);
-const bouncedFlow = flow(
-  'Bounced',
-  'email_bounced_total',
-  'provider',
-  'Messages that a mailbox provider refused for good, or that were given up, per minute.',
-);
-
-const reasons = flow(
-  'Bounce reasons',
-  'email_bounced_total',
-  'reason',
-  'Messages that bounced, per minute, by what the reply says.',
-);
-const bounceAmounts = amounts(
-  'Bounces of this period',
-  'email_bounced_total',
-  'class, reason',
-  '{{class}}: {{reason}}',
-  'The ten most frequent classes and reasons in the shown time.',
-);
-const deferralAmounts = amounts(
-  'Deferrals of this period',
-  'email_deferred_total',
-  'reason',
-  '{{reason}}',
-  'The ten most frequent reasons to be put off in the shown time.',
-);
-
-const heat = new Heatmap()
-  .title('Delivery time')
-  .description(
-    'How many messages took how long from acceptance to delivery, where the source tells. A band that climbs is a queue that grows.',
-  )
-  .datasource(PROMETHEUS)
-  .withTarget(
-    query('A', sum('le', `increase(email_delivery_duration_seconds_bucket${where(RESOURCE)}[$__rate_interval])`), {
-      legend: '{{le}}',
-      format: 'heatmap',
-    }),
-  )
-  .maxDataPoints(100)
-  .rowsFrame(new RowsHeatmapOptionsBuilder().layout(HeatmapCellLayout.Le))
-  .color(new HeatmapColorOptionsBuilder().mode(HeatmapColorMode.Scheme).scheme('Oranges').steps(64).exponent(0.5))
-  .yAxis(new YAxisConfigBuilder().unit('s'))
-  .unit('short');
-
-const median = trend(
-  'Median delivery time by domain',
-  's',
-  worst(
-    6,
-    'sending_domain',
-    `domain:email_delivery_duration_seconds:p50_15m${where(['sending_domain'])}`,
-    DELIVERY,
-    'ever',
-  ),
-  DELIVERY,
-  'Half of the mail of 15 minutes arrived faster. The six domains that were slowest at some time; dashed, the thresholds in force. Logarithmic.',
-).scaleDistribution(new ScaleDistributionConfigBuilder().type(ScaleDistribution.Log).log(10));
-
-const items = 'deliverability_exporter_events_total';
-const told = (result: string): string =>
-  `round(${sum('source', `increase(${items}${where(['source'], `result=~"${result}"`)}[1h])`)})`;
-const sources = table(
-  'Sources',
-  'What each source told in the last hour. Duplicates and late items do no harm; unknown words and invalid items deserve a look, refused posts a check of keys and format (the unknown source is a path that nobody configured).',
-  [
-    { label: 'source', name: 'Source', look: [atLeast(110), linkTo(UID, 'source')] },
-    {
-      refId: 'age',
-      name: 'Last event',
-      expr: `max by (source) (source:deliverability_exporter_last_event:age_seconds${where(['source'])})`,
-      look: [...unit('s'), width(100)],
-    },
-    { refId: 'counted', name: 'Counted', expr: told('counted'), look: [width(82)] },
-    { refId: 'duplicate', name: 'Duplicate', expr: told('duplicate'), look: [width(86)] },
-    { refId: 'late', name: 'Late', expr: told('late'), look: [width(60)] },
-    { refId: 'unknown', name: 'Unknown', expr: told('unknown'), look: [width(82)] },
-    { refId: 'invalid', name: 'Invalid', expr: told('invalid|future'), look: [width(72)] },
-    {
-      refId: 'refused',
-      name: 'Refused',
-      expr: `round(${sum('source', `increase(deliverability_exporter_posts_total${where(['source'], 'outcome!="accepted"')}[1h])`)})`,
-      look: [width(78)],
-    },
-  ],
-).sortBy(worstFirst('Last event'));
-
-const itemRate = (by: string, results: string): string =>
-  `60 * ${sum(by, `rate(${items}${where(['source'], results)}[$__rate_interval])`)} > 0`;
-const ingest = series('Events by source', 'short', 'Events that counted, per minute.')
-  .axisLabel('per minute')
-  .withTarget(query('A', itemRate('source', 'result="counted"'), { legend: '{{source}}' }))
-  .fillOpacity(30)
-  .stacking(stacked());
-const uncounted = series(
-  'Items that did not count',
-  'short',
-  'Items per minute that moved no counter, by source and why.',
 )
-  .axisLabel('per minute')
-  .noValue('Everything counted')
-  .withTarget(query('A', itemRate('source, result', 'result!="counted"'), { legend: '{{source}} {{result}}' }))
-  .drawStyle(GraphDrawStyle.Bars)
-  .fillOpacity(60)
-  .stacking(stacked());
+  .noValue('Nothing got worse')
+  .sortBy(worstFirst('Worse'));
 
 export default dashboard({
-  uid: UID,
+  uid: UIDS.overview,
   title: 'Deliverability overview',
   description:
-    'Whether mail arrives: bounce, inbox and complaint rates against their thresholds, what fires, and which domain or mailbox provider is behind it.',
+    'Whether mail arrives: bounce, inbox and complaint rates against their thresholds, what fires and since when, which domain is behind it, and what got worse.',
   filters: RESOURCE,
   top: [
     {
       height: 5,
       panels: [
-        [1, 3, state],
-        [2, 7, bounceTile],
-        [3, 7, inboxTile],
-        [4, 7, complaintTile],
+        [1, 3, now],
+        [11, 3, score],
+        [2, 6, bounceTile],
+        [3, 6, inboxTile],
+        [4, 6, complaintTile],
       ],
     },
     {
       height: 8,
       panels: [
-        [5, 8, alertTable],
-        [6, 9, domains],
-        [7, 7, providers],
+        [5, 9, alertTable(RESOURCE)],
+        [6, 8, domains],
+        [12, 7, changed],
       ],
     },
     {
       height: 8,
       panels: [
-        [8, 8, bounceTrend],
-        [9, 8, inboxTrend],
-        [10, 8, complaintTrend],
+        [8, 8, ratioTrend('Bounce rate by domain', BOUNCES).decimals(1)],
+        [9, 8, ratioTrend('Inbox rate by domain', INBOXED).max(1).decimals(0)],
+        [10, 8, ratioTrend('Complaint rate by domain', COMPLAINTS).decimals(2)],
       ],
     },
   ],
   rows: [
     {
-      row: 'By mailbox provider',
+      row: 'Where, why and how late',
       id: 20,
-      lines: [
-        {
-          height: 8,
-          panels: [
-            [21, 8, deliveredFlow],
-            [22, 8, deferredFlow],
-            [23, 8, bouncedFlow],
-          ],
-        },
-      ],
-    },
-    {
-      row: 'Why',
-      id: 30,
-      lines: [
-        {
-          height: 9,
-          panels: [
-            [31, 10, reasons],
-            [32, 7, bounceAmounts],
-            [33, 7, deferralAmounts],
-          ],
-        },
-      ],
-    },
-    {
-      row: 'Delivery time',
-      id: 40,
-      lines: [
-        {
-          height: 9,
-          panels: [
-            [41, 12, heat],
-            [42, 12, median],
-          ],
-        },
-      ],
-    },
-    {
-      row: 'Sources',
-      id: 50,
       closed: true,
       lines: [
         {
           height: 8,
           panels: [
-            [51, 12, sources],
-            [52, 6, ingest],
-            [53, 6, uncounted],
+            [7, 8, providersTable(RESOURCE)],
+            [
+              31,
+              8,
+              reasonFlow('Bounce reasons', 'bounced', 'Messages that bounced, per minute, by what the reply says.'),
+            ],
+            [42, 8, deliveryMedian()],
+          ],
+        },
+        {
+          height: 8,
+          panels: [
+            [21, 8, towardFlow('Delivered', 'delivered', 'Messages that a mailbox provider took, per minute.')],
+            [
+              22,
+              8,
+              towardFlow(
+                'Deferred',
+                'deferred',
+                'Attempts that a mailbox provider put off, per minute. One message may be put off often.',
+              ),
+            ],
+            [
+              23,
+              8,
+              towardFlow(
+                'Bounced',
+                'bounced',
+                'Messages that a mailbox provider refused for good, or that were given up, per minute.',
+              ),
+            ],
           ],
         },
       ],

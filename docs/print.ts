@@ -6,10 +6,13 @@ import type { Check } from '../src/check.ts';
 import { everyCheck } from '../src/checks-route.ts';
 import { loadSourceType, schemas, sourceTypes } from '../src/config.ts';
 import { AUTHENTICATION_METHODS, AUTHENTICATION_OUTCOMES, BOUNCE_CLASSES, REPLY_REASONS } from '../src/event.ts';
-import { catalogue, eventFamilies } from '../src/metrics.ts';
+import { MODES } from '../src/incident.ts';
+import { CLOSED, FINAL } from '../src/incident-totals.ts';
+import { catalogue, eventFamilies, INCIDENT_BUCKETS } from '../src/metrics.ts';
 import { DEFINITE, type ListVerdict, VERDICTS } from '../src/reading.ts';
 import { FIELDS, type SourceType } from '../src/source.ts';
 import { blocklists } from './blocklists.ts';
+import { remediation } from './remediation.ts';
 
 const NOTE = '<!-- Printed by `npm run docs`; a change belongs into the definitions. -->\n';
 
@@ -35,12 +38,14 @@ Beside these there are the usual \`process_*\` and \`nodejs_*\` metrics of prom-
 interval before its first count shows, so that \`increase()\` sees it. Values are shown once they are committed, never before.
 
 ${table(['name', 'type', 'labels', 'what it says'], rows)}
-Histogram bounds: ${buckets.join('; ')}.
+Histogram bounds: ${buckets.join('; ')}; \`email_incident_*_seconds\`: ${INCIDENT_BUCKETS.join(', ')}.
 
 ## Closed label values
 - \`class\`: ${BOUNCE_CLASSES.map(code).join(', ')}
 - \`reason\` of deferrals and bounces: ${REPLY_REASONS.map(code).join(', ')}
 - \`method\` and \`result\` of authentication (RFC 8601): ${AUTHENTICATION_METHODS.map(code).join(', ')}; ${AUTHENTICATION_OUTCOMES.map(code).join(', ')}
+- \`verdict\` of incidents: ${CLOSED.map(code).join(', ')}; [what counts when](incidents.md#what-counts); \`issue_type\` and \`severity\` are the alert's own
+- \`mode\` and \`outcome\` of remedies: ${MODES.slice(1).map(code).join(', ')}; ${FINAL.map(code).join(', ')}
 - \`verdict\` of content filters: \`clean\`, \`spam\`
 - \`verdict\` of blocklists: ${VERDICTS.map(code).join(', ')}; [how they are to be read](checks.md#verdicts-of-blocklists)
 - \`state\` of blocklists: ${ZONE_STATES.map(code).join(', ')}
@@ -117,6 +122,16 @@ A secret is written \`{ file: /path }\` or \`{ env: NAME }\`, never as itself. A
 ${keys(schemas.top)}
 ## \`limits\`
 ${keys(schemas.limits)}
+## \`incidents\`
+What Alertmanager told of, and who may say something to it: [incidents.md](incidents.md).
+
+${keys(schemas.incidents)}
+## \`remediation\`
+What is done about alerts, step by step: [remediation.md](remediation.md).
+
+${keys(schemas.remediation)}
+### \`remediation.strategies\`
+${keys(schemas.strategy)}
 ## \`resolver\`
 ${keys(schemas.resolver)}
 ## \`checks\`
@@ -317,6 +332,7 @@ export const PAGES: Record<string, () => string | Promise<string>> = {
   'docs/sources.md': sources,
   'docs/checks.md': checks,
   'docs/blocklists.md': blocklists,
+  'docs/remediation.md': () => remediation(NOTE),
 };
 
 const root = new URL('../', import.meta.url);

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { basename, extname } from 'node:path';
 import { type Document, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import type { ActuatorType } from './actuator.ts';
 import {
   type ChecksSettings,
   checksSchema,
@@ -13,6 +14,13 @@ import {
   type ResolverSettings,
   resolverSchema,
 } from './checks-config.ts';
+import {
+  type RemediationSettings,
+  remediationSchema,
+  remediationSettings,
+  strategySchema,
+} from './remediation-config.ts';
+import type { Remedy } from './remedy.ts';
 import { secret } from './secret.ts';
 import type { Source, SourceType } from './source.ts';
 
@@ -38,29 +46,25 @@ export function duration(): z.ZodType<number> {
   });
 }
 
+const credentials = z.strictObject({
+  basic: z
+    .array(z.strictObject({ username: z.string().min(1), password: secret() }))
+    .default([])
+    .describe('User names and passwords (HTTP basic); any one of them will do'),
+  bearer: z.array(secret()).default([]).describe('Bearer tokens; any one of them will do'),
+  headers: z
+    .array(z.strictObject({ name: z.string().min(1).toLowerCase(), value: secret() }))
+    .default([])
+    .describe('Headers with a secret value; any one of them will do'),
+});
+
 const auth = z
-  .union(
-    [
-      z.literal('none'),
-      z.strictObject({
-        basic: z
-          .array(z.strictObject({ username: z.string().min(1), password: secret() }))
-          .default([])
-          .describe('User names and passwords (HTTP basic); any one of them will do'),
-        bearer: z.array(secret()).default([]).describe('Bearer tokens; any one of them will do'),
-        headers: z
-          .array(z.strictObject({ name: z.string().min(1).toLowerCase(), value: secret() }))
-          .default([])
-          .describe('Headers with a secret value; any one of them will do'),
-      }),
-    ],
-    {
-      error: (issue) =>
-        issue.code === 'invalid_union' && typeof issue.input === 'object'
-          ? undefined
-          : 'must be `none` or any of basic, bearer, headers',
-    },
-  )
+  .union([z.literal('none'), credentials], {
+    error: (issue) =>
+      issue.code === 'invalid_union' && typeof issue.input === 'object'
+        ? undefined
+        : 'must be `none` or any of basic, bearer, headers',
+  })
   .describe(
     'Who may post. Without it only what the sender itself signs is let in; `none` lets everybody in, in so many words',
   );
@@ -134,6 +138,7 @@ const limits = z.strictObject({
 });
 
 const checks = checksSchema(duration);
+const remediation = remediationSchema(duration);
 
 /** When the next address is to be trusted with how much mail; R21. */
 const warmup = z.strictObject({
@@ -141,6 +146,29 @@ const warmup = z.strictObject({
   start: z.iso.date('must be a day: 2026-11-24').describe('First day (UTC)'),
   daily: z.array(z.int().nonnegative()).min(1).describe('Messages of the first day, the second, and so on'),
 });
+
+const incidents = z.strictObject({
+  auth: credentials
+    .refine(({ basic, bearer, headers }) => basic.length + bearer.length + headers.length > 0, {
+      error: 'name at least one of basic, bearer, headers: nobody is let in without',
+    })
+    .optional()
+    .describe(
+      'Who may see incidents, acknowledge and judge them, beside the users of `--web.config.file`: any of `basic`, `bearer`, `headers` as for a source, but never `none`',
+    ),
+  link_expiry: duration()
+    .default(24 * 3600_000)
+    .describe('How long a signed link works without credentials, default 24h'),
+  keep: duration()
+    .default(30 * 24 * 3600_000)
+    .describe('How long an incident is remembered after it was resolved, default 30d'),
+  verdict_within: duration()
+    .default(7 * 24 * 3600_000)
+    .describe(
+      'How long after its resolution an incident can be judged; then it counts, once, with the verdict that stands. Default 7d',
+    ),
+});
+export type IncidentSettings = z.infer<typeof incidents>;
 
 const top = z.strictObject({
   scrape_interval: duration()
@@ -151,6 +179,12 @@ const top = z.strictObject({
     .strictObject({ auth })
     .optional()
     .describe("Alertmanager's webhook to /alerts, and with which credentials it comes"),
+  incidents: incidents
+    .prefault({})
+    .describe('Who may see, acknowledge and judge what Alertmanager told of, and how long it is remembered, see below'),
+  remediation: remediation
+    .optional()
+    .describe('What may be done about alerts by itself, see below; without this key nothing is ever asked or called'),
   resolver: resolverSchema.prefault({}).describe('Name servers for checks and MX look-ups, see below'),
   checks: checks
     .optional()
@@ -179,6 +213,9 @@ export const schemas = {
   limits,
   common,
   auth,
+  incidents,
+  remediation,
+  strategy: strategySchema(duration),
   checks,
   blocklists: checks.shape.blocklists,
   resolver: resolverSchema,
@@ -203,6 +240,8 @@ export interface Config {
   limits: z.infer<typeof limits>;
   /** Who may post to /alerts; undefined closes it. */
   alerts: Auth | undefined;
+  incidents: IncidentSettings;
+  remediation: RemediationSettings | undefined;
   resolver: ResolverSettings;
   checks: ChecksSettings | undefined;
   providersByMx: boolean;
@@ -216,6 +255,23 @@ export const sourceTypes = (): string[] => namesIn('./sources/');
 /** Of those in `checks/`. */
 export const checkNames = (): string[] => namesIn('./checks/');
 
+/** Of those in `actuators/`. */
+export const actuatorTypes = (): string[] => namesIn('./actuators/');
+
+/** What lies in `remedies/`, by name. */
+export async function loadRemedies(): Promise<Map<string, Remedy>> {
+  const remedies = new Map<string, Remedy>();
+  for (const name of namesIn('./remedies/')) remedies.set(name, await plugin<Remedy>('remedies', name));
+  return remedies;
+}
+
+export const loadActuatorType = (type: string): Promise<ActuatorType> => plugin<ActuatorType>('actuators', type);
+
+async function plugin<T>(folder: string, name: string): Promise<T> {
+  const module = await import(new URL(`./${folder}/${name}${extname(import.meta.filename)}`, import.meta.url).href);
+  return module.default as T;
+}
+
 function namesIn(folder: string): string[] {
   const extension = extname(import.meta.filename);
   return readdirSync(new URL(folder, import.meta.url))
@@ -224,10 +280,7 @@ function namesIn(folder: string): string[] {
     .sort();
 }
 
-export async function loadSourceType(type: string): Promise<SourceType> {
-  const module = await import(new URL(`./sources/${type}${extname(import.meta.filename)}`, import.meta.url).href);
-  return module.default as SourceType;
-}
+export const loadSourceType = (type: string): Promise<SourceType> => plugin<SourceType>('sources', type);
 
 /** `path` '' gives the defaults. Throws ConfigError. */
 export async function loadConfig(path: string): Promise<Config> {
@@ -259,9 +312,33 @@ export async function parseConfig(text: string, file: string): Promise<Config> {
   const checked = parsed?.checks
     ? checksSettings(parsed.checks, checkNames(), (path, problem) => problems.add(['checks', ...path], problem))
     : undefined;
+  const acting = parsed?.remediation
+    ? await remediationSettings(
+        parsed.remediation,
+        { remedies: await loadRemedies(), actuatorTypes: actuatorTypes(), load: loadActuatorType },
+        (path, problem) => problems.add(['remediation', ...path], problem),
+        (schema, value, path) => problems.check(schema, value, ['remediation', ...path]),
+      )
+    : undefined;
+  if (parsed?.remediation && !parsed.alerts)
+    problems.add(['remediation'], 'there is nothing to be done without alerts: set `alerts`, too');
+  if (parsed?.incidents.auth && !parsed.alerts)
+    problems.add(['incidents'], 'there are no incidents without alerts: set `alerts`, too');
   if (problems.found.length > 0 || !parsed) throw new ConfigError(problems.found);
-  const { scrape_interval: scrapeInterval, limits, alerts, resolver, providers_by_mx: providersByMx, warmup } = parsed;
-  return { scrapeInterval, limits, alerts: alerts?.auth, resolver, checks: checked, providersByMx, warmup, sources };
+  const { scrape_interval: scrapeInterval, alerts, providers_by_mx: providersByMx } = parsed;
+  const { limits, incidents, resolver, warmup } = parsed;
+  return {
+    scrapeInterval,
+    limits,
+    alerts: alerts?.auth,
+    incidents,
+    remediation: acting,
+    resolver,
+    checks: checked,
+    providersByMx,
+    warmup,
+    sources,
+  };
 }
 
 /** So that mistakes in sources are told in the same breath as mistakes above them. */

@@ -70,6 +70,9 @@ export interface Step {
   actuator: string;
   action: Action;
   state: StepState;
+  /** Unix ms: since when it is in this state, and when it was done, whatever became of it afterwards. */
+  at?: number;
+  done?: number;
   /** What the actuator needs to undo it; known before anything is changed. */
   before?: unknown;
   tries: number;

@@ -10,12 +10,14 @@ import { type Logger, pino } from 'pino';
 import { type Ask, Unanswered } from './check.ts';
 import { checkNow } from './check-command.ts';
 import { type Config, ConfigError, loadConfig } from './config.ts';
+import { Incidents } from './incidents.ts';
 import { Intake } from './intake.ts';
 import { Refused } from './journal.ts';
 import { Ledger } from './ledger.ts';
 import { Measurements } from './measurements.ts';
 import { MxLookup } from './mx-lookup.ts';
 import { ProgramMetrics, type ProgramState } from './registry.ts';
+import { Remediation } from './remediation.ts';
 import { replay } from './replay.ts';
 import { Resolver } from './resolver.ts';
 import { ReplayError } from './saved.ts';
@@ -178,6 +180,11 @@ class Lookups {
   }
 }
 
+/** How long a new series is shown at 0, ms: each of a pair of Prometheus is to see it. */
+function zeroFirst({ scrapeInterval }: Config): number {
+  return scrapeInterval + Math.max(1000, scrapeInterval / 10);
+}
+
 /** Everything that runs, and how it stops. */
 class Exporter {
   private readonly flags: Flags;
@@ -189,6 +196,8 @@ class Exporter {
   private intake: Intake | undefined;
   private ledger: Ledger | undefined;
   private lookups: Lookups | undefined;
+  private incidents: Incidents | undefined;
+  private remediation: Remediation | undefined;
   private stopping = false;
 
   constructor(flags: Flags, file: string, config: Config, web: WebConfig) {
@@ -204,6 +213,13 @@ class Exporter {
     const ledger = await Ledger.open(this.ledgerOptions());
     this.ledger = ledger;
     const measurements = new Measurements(ledger);
+    const incidents = new Incidents(ledger, () => this.config.incidents, {
+      zeroFirst: zeroFirst(config),
+      log,
+      now: Date.now,
+    });
+    incidents.start();
+    this.incidents = incidents;
     const state: ProgramState = {
       version: VERSION,
       reloadedAt: Date.now() / 1000,
@@ -212,19 +228,29 @@ class Exporter {
       dns: () => this.lookups?.outcomes,
       warmup: () => this.config.warmup,
     };
-    const metrics = new ProgramMetrics(ledger, measurements, state, Date.now);
+    const metrics = new ProgramMetrics(ledger, measurements, incidents, state, Date.now);
     const intake = new Intake(ledger, log, (source) => metrics.logProblem(source));
     this.intake = intake;
     const lookups = new Lookups(ledger, log, await loadChecks());
     this.lookups = lookups;
+    const remediation = new Remediation({
+      shelf: incidents,
+      log,
+      now: Date.now,
+      called: (actuator, call, outcome) => metrics.actuatorCall(actuator, call, outcome),
+    });
+    this.remediation = remediation;
     // What is counted comes before what is looked up about it.
     const adopt = async (next: Config): Promise<void> => {
       await intake.apply(next);
       for (const name of intake.feeds.keys()) metrics.declare(name);
       await lookups.apply(next);
+      remediation.apply(next.remediation);
       this.config = next;
     };
     await adopt(config);
+    remediation.start();
+    incidents.onChange(({ id }) => void remediation.wake(id));
     const adoptWhole = async (next: Config): Promise<void> => {
       try {
         await adopt(next);
@@ -265,6 +291,7 @@ class Exporter {
       intake,
       ledger,
       measurements,
+      incidents,
       watch: lookups.watch,
       metrics,
       log,
@@ -292,7 +319,7 @@ class Exporter {
   private ledgerOptions(): Parameters<typeof Ledger.open>[0] {
     const directory = this.flags['storage.path'];
     if (directory !== '') mkdirSync(directory, { recursive: true });
-    const { limits, scrapeInterval } = this.config;
+    const { limits } = this.config;
     return {
       path: directory === '' ? '' : join(directory, STORAGE_FILE),
       caps: {
@@ -303,7 +330,7 @@ class Exporter {
       },
       maxIds: limits.identities,
       maxAge: limits.identity_age,
-      zeroFirst: scrapeInterval + Math.max(1000, scrapeInterval / 10),
+      zeroFirst: zeroFirst(this.config),
     };
   }
 
@@ -347,6 +374,8 @@ class Exporter {
     const done = Promise.all([this.intake?.stop(), closed]);
     await Promise.race([done, new Promise((resolve) => setTimeout(resolve, STOP_WITHIN))]);
     clearInterval(idle);
+    await this.remediation?.stop();
+    this.incidents?.stop();
     await this.lookups?.stop();
     await this.ledger?.close();
     this.server?.closeAllConnections();

@@ -444,6 +444,55 @@ export const CHECK_GAUGES = {
   ),
 } as const;
 
+const kindLabels = ['issue_type', 'severity'] as const;
+/** Of incidents, as they are kept: what no gauge of prom-client can hold is set from the totals (incident-totals.ts). */
+const span = (name: string, help: string) => ({ name, help, labels: kindLabels });
+export const INCIDENT_HISTOGRAMS = {
+  detection: span(
+    'email_incident_detection_seconds',
+    'From the first bad minute in the data to the alert; counted where Prometheus can tell the first.',
+  ),
+  acknowledgement: span(
+    'email_incident_acknowledgement_seconds',
+    'From the alert until somebody acknowledged it; counted where somebody did.',
+  ),
+  resolution: span('email_incident_resolution_seconds', 'From the alert to its end.'),
+} as const;
+/** Upper bounds of them all. */
+export const INCIDENT_BUCKETS = [
+  30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 43_200, 86_400, 259_200,
+] as const;
+export const INCIDENT_COUNTERS = {
+  closed: gauge(
+    'email_incidents_closed_total',
+    'Resolved incidents by the verdict that stood when the time for one was over (7 days, `incidents.verdict_within`); unknown: nobody judged.',
+    ['verdict'],
+  ),
+  actions: gauge(
+    'email_remediation_actions_total',
+    'Strategies tried on incidents, by what they came to; counted once that is final.',
+    ['strategy', 'mode', 'outcome'],
+  ),
+} as const;
+export const INCIDENT_GAUGES = {
+  open: gauge('email_incidents_open', 'Incidents that are not resolved.', kindLabels),
+  verdicts: gauge(
+    'email_incident_verdicts',
+    'Resolved incidents that are remembered (30 days, `incidents.keep`), by the verdict that stands now; unknown: none yet.',
+    ['verdict'],
+  ),
+  active: gauge(
+    'email_remediation_active',
+    'Strategies in force now: of mode dry-run those that would be, until their incident is resolved.',
+    ['strategy', 'mode'],
+  ),
+  escalated: gauge(
+    'email_incident_escalated',
+    'Always 1, while an incident is open that no remedy helped. severity is the one it was escalated to.',
+    [...kindLabels, 'source', 'sending_domain', 'sending_ip', 'provider', 'campaign', 'target'],
+  ),
+} as const;
+
 /** Outcomes of a post to a hook or to the push API. */
 export const OUTCOMES = [
   'accepted',
@@ -469,6 +518,11 @@ export const COUNTERS = {
     'deliverability_exporter_alerts_received_total',
     'Alerts that Alertmanager posted, repeats included, by status.',
     ['status'],
+  ),
+  actuatorCalls: gauge(
+    'deliverability_exporter_actuator_calls_total',
+    'Orders to systems that send mail, by how they ended.',
+    ['actuator', 'call', 'outcome'],
   ),
   commits: gauge('deliverability_exporter_ledger_commits_total', 'Commits of the ledger, by outcome.', ['outcome']),
   folded: gauge(
@@ -498,6 +552,9 @@ export const catalogue: readonly {
   })),
   ...Object.values(MEASUREMENTS).map((m) => ({ ...m, type: 'gauge' as const })),
   ...Object.values(CHECK_GAUGES).map((g) => ({ ...g, type: 'gauge' as const })),
+  ...Object.values(INCIDENT_HISTOGRAMS).map((h) => ({ ...h, type: 'histogram' as const })),
+  ...Object.values(INCIDENT_COUNTERS).map((c) => ({ ...c, type: 'counter' as const })),
+  ...Object.values(INCIDENT_GAUGES).map((g) => ({ ...g, type: 'gauge' as const })),
   ...Object.values(GAUGES).map((g) => ({ ...g, type: 'gauge' as const })),
   ...Object.values(COUNTERS).map((c) => ({ ...c, type: 'counter' as const })),
 ];

@@ -1,9 +1,23 @@
 /** What the program knows of itself, and the readings it was given, become prom-client metrics, set anew at each scrape. */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type MetricValueWithName, Registry } from 'prom-client';
 import type { Sample } from './check-gauges.ts';
+import { actionValues, CLOSED, closedValues, kindOf, type Span, spanValues, type Value } from './incident-totals.ts';
+import { type Incidents, inForce } from './incidents.ts';
 import type { Ledger } from './ledger.ts';
 import type { KeptMeasurement, Measurements } from './measurements.ts';
-import { COUNTERS, GAUGES, MEASUREMENTS, OUTCOMES, type Outcome, SCOPES, type Scope } from './metrics.ts';
+import {
+  COUNTERS,
+  GAUGES,
+  INCIDENT_BUCKETS,
+  INCIDENT_COUNTERS,
+  INCIDENT_GAUGES,
+  INCIDENT_HISTOGRAMS,
+  MEASUREMENTS,
+  OUTCOMES,
+  type Outcome,
+  SCOPES,
+  type Scope,
+} from './metrics.ts';
 
 /** What each name server said so far, by outcome; undefined: nobody is asked. */
 type DnsOutcomes = () => Readonly<Record<string, number>> | undefined;
@@ -25,6 +39,21 @@ export function* pushedScores(measurements: Measurements, now: number): Generato
       yield [[m.service || m.source, m.sendingIp || m.sendingDomain || 'unknown'], m.value];
 }
 
+type FillGauge = (
+  definition: { name: string; help: string; labels: readonly string[] },
+  fill: (set: (value: number, labels?: Record<string, string>) => void) => void,
+) => void;
+
+/** prom-client can count and observe, but not be given a count or a histogram as it is. */
+function tellInstead(
+  metric: Counter | Histogram,
+  definition: { name: string; help: string; type: 'counter' | 'histogram' },
+  values: () => MetricValueWithName<string>[],
+): void {
+  const told = async () => ({ ...definition, aggregator: 'sum', values: values() });
+  Object.assign(metric, { get: told, getForPromString: told });
+}
+
 /** Gauges of prom-client that end like counters, which promtool objects to; each is the sum of a family that stays. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
 
@@ -34,7 +63,15 @@ export class ProgramMetrics {
   private readonly logProblems: Counter<'source'>;
   private readonly alerts: Counter<'status'>;
 
-  constructor(ledger: Ledger, measurements: Measurements, state: ProgramState, now: () => number) {
+  private readonly actuatorCalls: Counter<'actuator' | 'call' | 'outcome'>;
+
+  constructor(
+    ledger: Ledger,
+    measurements: Measurements,
+    incidents: Incidents,
+    state: ProgramState,
+    now: () => number,
+  ) {
     const { registry } = this;
     const counter = <L extends string>({
       name,
@@ -66,6 +103,7 @@ export class ProgramMetrics {
     this.logProblems = counter(COUNTERS.logProblems);
     this.alerts = counter(COUNTERS.alerts);
     for (const status of ['firing', 'resolved']) this.alerts.inc({ status }, 0);
+    this.actuatorCalls = counter(COUNTERS.actuatorCalls);
     this.mirror(counter(COUNTERS.commits), 'outcome', () => Object.entries(ledger.commits));
     this.mirror(counter(COUNTERS.folded), 'label', () => Object.entries(ledger.series.folded));
     gauge(GAUGES.buildInfo, (set) => set(1, { version: state.version, node: process.versions.node }));
@@ -91,6 +129,8 @@ export class ProgramMetrics {
       }
     });
     this.measure(measurements, gauge, now);
+    this.keepOf(incidents);
+    this.stateOf(incidents, gauge);
   }
 
   declare(source: string): void {
@@ -103,6 +143,11 @@ export class ProgramMetrics {
 
   alert(status: string): void {
     this.alerts.inc({ status });
+  }
+
+  /** `call`: prepare, apply or undo; `outcome`: done, failed or timeout. */
+  actuatorCall(actuator: string, call: string, outcome: string): void {
+    this.actuatorCalls.inc({ actuator, call, outcome });
   }
 
   logProblem(source: string): void {
@@ -124,14 +169,72 @@ export class ProgramMetrics {
     });
   }
 
-  private measure(
-    measurements: Measurements,
-    gauge: (
-      definition: { name: string; help: string; labels: readonly string[] },
-      fill: (set: (value: number, labels?: Record<string, string>) => void) => void,
-    ) => void,
-    now: () => number,
-  ): void {
+  /** Counters and histograms of incidents, which are kept whole elsewhere: prom-client only writes them. */
+  private keepOf(incidents: Incidents): void {
+    const { registry } = this;
+    const registers = [registry];
+    for (const [definition, values] of [
+      [INCIDENT_COUNTERS.closed, closedValues],
+      [INCIDENT_COUNTERS.actions, actionValues],
+    ] as const) {
+      const { name, help, labels } = definition;
+      const counter = new Counter({ name, help, labelNames: labels, registers });
+      tellInstead(counter, { name, help, type: 'counter' }, (): Value[] => [...values(incidents.shown())]);
+    }
+    for (const [span, { name, help, labels }] of Object.entries(INCIDENT_HISTOGRAMS)) {
+      const buckets = [...INCIDENT_BUCKETS];
+      const histogram = new Histogram({ name, help, labelNames: labels, buckets, registers });
+      tellInstead(histogram, { name, help, type: 'histogram' }, () =>
+        [...spanValues(incidents.shown(), span as Span)].flatMap(({ labels, buckets, sum, count }) => [
+          ...buckets.map(([le, value]) => ({ metricName: `${name}_bucket`, labels: { le, ...labels }, value })),
+          { metricName: `${name}_sum`, labels, value: sum },
+          { metricName: `${name}_count`, labels, value: count },
+        ]),
+      );
+    }
+  }
+
+  private stateOf(incidents: Incidents, gauge: FillGauge): void {
+    gauge(INCIDENT_GAUGES.open, (set) => {
+      const open = new Map<string, number>();
+      for (const { labels } of Object.values(incidents.shown().incidents)) open.set(JSON.stringify(labels), 0);
+      for (const incident of incidents.open()) {
+        const kind = JSON.stringify(kindOf(incident));
+        if (incident.resolved === undefined) open.set(kind, (open.get(kind) ?? 0) + 1);
+      }
+      for (const [kind, count] of open) set(count, JSON.parse(kind) as Record<string, string>);
+    });
+    gauge(INCIDENT_GAUGES.verdicts, (set) => {
+      const verdicts = new Map<string, number>(CLOSED.map((verdict) => [verdict, 0]));
+      for (const { resolved, verdict, counted } of incidents.values())
+        if (resolved !== undefined) {
+          const stands = verdict?.verdict ?? counted ?? 'unknown';
+          verdicts.set(stands, verdicts.get(stands)! + 1);
+        }
+      for (const [verdict, count] of verdicts) set(count, { verdict });
+    });
+    gauge(INCIDENT_GAUGES.active, (set) => {
+      const active = new Map<string, number>();
+      for (const { labels } of Object.values(incidents.shown().remedies)) active.set(JSON.stringify(labels), 0);
+      for (const { remedies, resolved } of incidents.open())
+        for (const remedied of remedies) {
+          const { strategy, mode, outcome } = remedied;
+          const would = mode === 'dry-run' && resolved === undefined && outcome !== 'refused' && outcome !== 'failed';
+          const key = JSON.stringify({ strategy, mode });
+          if (would || inForce(remedied)) active.set(key, (active.get(key) ?? 0) + 1);
+        }
+      for (const [labels, count] of active) set(count, JSON.parse(labels) as Record<string, string>);
+    });
+    gauge(INCIDENT_GAUGES.escalated, (set) => {
+      for (const { escalated, resolved, labels } of incidents.open()) {
+        if (!escalated || resolved !== undefined) continue;
+        const its = INCIDENT_GAUGES.escalated.labels.map((label) => [label, labels[label] ?? '']);
+        set(1, { ...Object.fromEntries(its), severity: escalated.severity });
+      }
+    });
+  }
+
+  private measure(measurements: Measurements, gauge: FillGauge, now: () => number): void {
     const current = () => measurements.current(now());
     const labels = (m: KeptMeasurement) => ({
       source: m.source,

@@ -15,6 +15,15 @@ export interface Case {
   ips: readonly { ip: string; sent: number }[];
   /** Seconds since the onset. */
   age: number;
+  /** What else is known of the resource; undefined where nobody tells. */
+  also: {
+    /** Points that its reputation rose within a day; negative where it fell. */
+    reputation?: number;
+    /** Share of its messages that a content filter called spam. */
+    spam?: number;
+    /** By which part opens and clicks per delivered message rose within a day; negative where they fell. */
+    engagement?: number;
+  };
 }
 
 export interface Prediction {
@@ -27,6 +36,8 @@ export interface Prediction {
 export interface Remedy {
   /** What it does, for people: one sentence. */
   about: string;
+  /** When it is for a case, as `unfit` decides: part of a sentence. */
+  when: string;
   /** Values of `issue_type`. */
   issues: readonly string[];
   /** As given by the requirements, 0 to 1. */
@@ -41,4 +52,9 @@ export interface Remedy {
   predict(it: Case): Prediction;
   /** What is to be done, most needed first. */
   actions(it: Case): Action[];
+  /** What is to be done beside `done` when a look shows no improvement, and another look is to come. */
+  next?(done: readonly Action[]): Action[];
 }
+
+/** For sentences: `12.3 %`. */
+export const percent = (ratio: number): string => `${Math.round(ratio * 1000) / 10} %`;

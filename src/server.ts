@@ -8,16 +8,20 @@ import { readBody } from './body.ts';
 import { checksRoute } from './checks-route.ts';
 import type { Config } from './config.ts';
 import { CONTENT_TYPE, Exposition, negotiate, openMetrics } from './exposition.ts';
+import { send } from './html.ts';
+import { incidentRoutes, viewerOf } from './incident-routes.ts';
+import type { Incidents } from './incidents.ts';
 import { type Intake, permitted, type RunningFeed } from './intake.ts';
 import { Busy, type Ledger } from './ledger.ts';
 import type { Measurements } from './measurements.ts';
 import type { Outcome } from './metrics.ts';
 import { landingPage } from './page.ts';
+import { Rates } from './rates.ts';
 import { type ProgramMetrics, pushedScores } from './registry.ts';
 import { Malformed, type Post } from './source.ts';
 import { parseMeasurements } from './sources/push.ts';
 import type { Watch } from './watch.ts';
-import { gate, type WebConfig } from './web-config.ts';
+import { gate, recogniser, type WebConfig } from './web-config.ts';
 
 export interface Parts {
   config: () => Config;
@@ -25,6 +29,7 @@ export interface Parts {
   intake: Intake;
   ledger: Ledger;
   measurements: Measurements;
+  incidents: Incidents;
   watch: Watch;
   metrics: ProgramMetrics;
   log: Logger;
@@ -100,21 +105,27 @@ export function createServer(parts: Parts): Express {
     answer(response, metrics, 'accepted', '', [...invalid, ...refused]);
   });
 
-  app.post('/alerts', body, (request, response) => {
+  app.post('/alerts', body, async (request, response) => {
     const { alerts: auth } = parts.config();
     if (auth === undefined)
       return void response.status(404).type('text').send('alerts are not taken: set `alerts` in the configuration\n');
     if (!permitted(auth, postOf(request)))
       return void response.status(401).type('text').send('credentials do not fit\n');
-    for (const { status, labels } of parseAlerts(postOf(request).body)) {
+    const alerts = parseAlerts(postOf(request).body);
+    await parts.incidents.take(alerts);
+    for (const { status, labels } of alerts) {
       metrics.alert(status);
       log.info({ status, alert: labels.alertname, severity: labels.severity }, 'alert received');
     }
     response.status(200).end();
   });
 
-  // What comes below is for people and scrapers; what posts events, above, has credentials of its own.
-  app.use(gate(parts.web));
+  const recognise = recogniser(parts.web);
+  const viewer = viewerOf(parts, recognise);
+  app.use(incidentRoutes(parts, viewer));
+
+  // What comes below is for people and scrapers; what stands above has credentials of its own.
+  app.use(gate(parts.web, recognise));
 
   const exposition = new Exposition(ledger);
   app.get('/metrics', (request, response) => scrape(request, response, parts, exposition));
@@ -138,7 +149,9 @@ export function createServer(parts: Parts): Express {
     }
   });
   app.use('/checks', checksRoute(parts));
-  app.get('/', (_request, response) => void response.type('html').send(landingPage(parts)));
+  const rates = new Rates(ledger.series, () => intake.feeds.keys(), parts.now);
+  rates.start();
+  app.get('/', async (request, response) => send(response, 200, landingPage(parts, rates, await viewer(request))));
   app.use(
     (_request, response) => void response.status(404).type('text').send('nothing here; GET / tells what there is\n'),
   );
@@ -288,7 +301,8 @@ function onError(metrics: ProgramMetrics, log: Logger): ErrorRequestHandler {
         outcome === 'failed' ? ['malformed', 'the body cannot be inflated or read'] : [outcome, message];
     if (outcome === 'failed') log.error({ error: (error as Error).stack }, 'a request failed');
     if (response.headersSent) return void response.destroy();
-    if (response.locals.feed) answer(response, metrics, outcome, message);
-    else response.status(STATUS[outcome]).type('text').send(`${message}\n`);
+    if (response.locals.feed) return answer(response, metrics, outcome, message);
+    if (outcome === 'backpressure') response.set('Retry-After', RETRY_AFTER);
+    response.status(STATUS[outcome]).type('text').send(`${message}\n`);
   };
 }

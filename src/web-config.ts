@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { ServerOptions } from 'node:https';
 import { dirname, resolve } from 'node:path';
 import bcrypt from 'bcryptjs';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler } from 'express';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
@@ -73,23 +73,29 @@ export function loadWebConfig(path: string): WebConfig {
 /** Compared against for unknown users, so that they take as long as known ones. */
 const NOBODY = '$2b$10$VEUg6OWWqs7QA4V.0PZy0.qKM2YG9ha4sRUUrUi4sDu9Zz1qtGsgG';
 
-/** bcrypt is slow on purpose: a password that was right once is remembered while the process lives. */
-export function gate(config: () => WebConfig): RequestHandler {
+export type Recogniser = (request: Pick<Request, 'headers'>) => Promise<boolean>;
+
+/** Whether a request comes from one of the users. bcrypt is slow on purpose: a password that was right once is remembered while the process lives. */
+export function recogniser(config: () => WebConfig): Recogniser {
   const known = new Map<string, string>();
-  return async (request, response, next) => {
+  return async (request) => {
     const { users } = config();
-    if (users.size === 0) return next();
     const [scheme, encoded = ''] = (request.headers.authorization ?? '').split(' ', 2);
     const [, user = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString()) ?? [];
     const hash = users.get(user);
-    if (scheme?.toLowerCase() === 'basic') {
-      const before = hash === undefined ? undefined : known.get(hash);
-      if (before !== undefined && sameSecret(password, before)) return next();
-      if ((await bcrypt.compare(password, hash ?? NOBODY)) && hash !== undefined) {
-        known.set(hash, password);
-        return next();
-      }
-    }
+    if (users.size === 0 || scheme?.toLowerCase() !== 'basic') return false;
+    const before = hash === undefined ? undefined : known.get(hash);
+    if (before !== undefined && sameSecret(password, before)) return true;
+    if (!(await bcrypt.compare(password, hash ?? NOBODY)) || hash === undefined) return false;
+    known.set(hash, password);
+    return true;
+  };
+}
+
+/** Without users everybody passes. */
+export function gate(config: () => WebConfig, recognise: Recogniser): RequestHandler {
+  return async (request, response, next) => {
+    if (config().users.size === 0 || (await recognise(request))) return next();
     response
       .status(401)
       .set('WWW-Authenticate', 'Basic realm="deliverability-exporter"')

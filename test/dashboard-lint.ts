@@ -26,7 +26,7 @@ export interface Panel {
   targets?: Target[];
   fieldConfig?: {
     defaults: { unit?: string; thresholds?: { steps: { value: number | null }[] } };
-    overrides: { properties: { id: string; value?: unknown }[] }[];
+    overrides: { matcher: { options?: unknown }; properties: { id: string; value?: unknown }[] }[];
   };
 }
 

@@ -38,6 +38,7 @@ const ALLOWED: Record<string, readonly string[]> = {
     'tag-list',
   ],
   blocklists: ['blocklist'],
+  remedies: ['remedy', 'incident', 'resource'],
 };
 /** Only these know of a folder's files by name; main knows everything. */
 const KNOWERS: Record<string, readonly string[]> = {

@@ -4,19 +4,21 @@
  */
 import {
   AnnotationQueryBuilder,
+  ConstantVariableBuilder,
   type Dashboard,
   DashboardBuilder,
   DashboardCursorSync,
   DashboardLinkBuilder,
   DashboardLinkType,
   DatasourceVariableBuilder,
-  type DynamicConfigValue,
   type Panel,
   QueryVariableBuilder,
   RowBuilder,
   VariableRefresh,
   VariableSort,
 } from '@grafana/grafana-foundation-sdk/dashboard';
+import { PLACES } from './links.ts';
+import { COLOURS } from './looks.ts';
 import { alerts, type Filter, LABELS, PROMETHEUS } from './queries.ts';
 
 const TAG = 'deliverability';
@@ -40,9 +42,40 @@ function variable(label: Filter): QueryVariableBuilder {
   );
 }
 
+// --- Marks ---------------------------------------------------------------------------------------------------------------
+
+const mark = (name: string, color: string, expr: string): AnnotationQueryBuilder =>
+  new AnnotationQueryBuilder().name(name).datasource(PROMETHEUS).enable(true).iconColor(color).expr(expr);
+
+const alertMarks = (filters: readonly Filter[], severity: 'critical' | 'high'): AnnotationQueryBuilder =>
+  mark(
+    severity === 'critical' ? 'Critical alerts' : 'High alerts',
+    COLOURS[severity],
+    `ALERTS${alerts(filters, 'alertstate="firing"', `severity="${severity}"`)}`,
+  )
+    .titleFormat('{{alertname}}')
+    .textFormat('{{severity}} {{sending_domain}} {{target}} {{provider}} {{campaign}} {{source}} {{instance}}')
+    .tagKeys('issue_type');
+
+const remedyMarks = mark('Remedies', COLOURS.remedy, 'sum by (strategy) (email_remediation_active{mode="enforce"}) > 0')
+  .titleFormat('{{strategy}}')
+  .textFormat('In force');
+
+/** prom-client tells when its process began. The window grows with the step, so that none is overlooked between two of them. */
+const restartMarks = mark(
+  'Exporter restarts',
+  COLOURS.plain,
+  'changes(process_start_time_seconds[$__rate_interval]) > 0 and on (job, instance) deliverability_exporter_build_info',
+)
+  .titleFormat('Exporter restarted')
+  .textFormat('{{instance}}');
+
+// --- Places --------------------------------------------------------------------------------------------------------------
+
 /** A panel as its builder leaves it, once its place is known. */
 export interface Placeable {
   id(id: number): this;
+  description(description: string): this;
   gridPos(place: { x: number; y: number; w: number; h: number }): this;
   build(): Panel;
 }
@@ -88,6 +121,19 @@ function placeRow(board: DashboardBuilder, { row, id, closed, lines }: Row, y: n
   return place(lines, y + 1, (panel) => board.withPanel(panel));
 }
 
+const list = (all: readonly string[]): string =>
+  all.length < 2 ? all.join('') : `${all.slice(0, -1).join(', ')} or ${all.at(-1)}`;
+
+/** What a variable does not narrow must not look as if it did: the description says so. */
+function tellNarrowing(panel: Placeable, filters: readonly Filter[]): void {
+  const { description = '', targets = [] } = panel.build();
+  const asked = JSON.stringify(targets);
+  const deaf = filters.filter((label) => !asked.includes(`$${label}`));
+  if (deaf.length === 0) return;
+  const titles = deaf.map((label) => (label === 'sending_ip' ? 'IP' : LABELS[label].title.toLowerCase()));
+  panel.description(`${description} Not narrowed by ${list(titles)}.`);
+}
+
 export interface Board {
   uid: string;
   title: string;
@@ -96,29 +142,24 @@ export interface Board {
   /** What is seen without scrolling. */
   top: readonly Line[];
   rows: readonly Row[];
+  /** Default: the last six hours. */
+  from?: string;
 }
 
-export function dashboard({ uid, title, description, filters, top, rows }: Board): Dashboard {
+export function dashboard({ uid, title, description, filters, top, rows, from = 'now-6h' }: Board): Dashboard {
   const board = new DashboardBuilder(title)
     .uid(uid)
     .description(description)
     .tags([TAG])
     .readonly()
     .tooltip(DashboardCursorSync.Crosshair)
-    .time({ from: 'now-6h', to: 'now' })
+    .time({ from, to: 'now' })
     .refresh('30s')
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data Source').type('prometheus'))
-    .annotation(
-      new AnnotationQueryBuilder()
-        .name('Alerts')
-        .datasource(PROMETHEUS)
-        .enable(true)
-        .iconColor('red')
-        .expr(`ALERTS${alerts('alertstate="firing"', 'severity=~"critical|high|medium"')}`)
-        .titleFormat('{{alertname}}')
-        .textFormat('{{severity}} {{sending_domain}} {{source}} {{instance}}')
-        .tagKeys('issue_type'),
-    )
+    .annotation(alertMarks(filters, 'critical'))
+    .annotation(alertMarks(filters, 'high'))
+    .annotation(remedyMarks)
+    .annotation(restartMarks)
     .link(
       new DashboardLinkBuilder('Deliverability')
         .type(DashboardLinkType.Dashboards)
@@ -128,21 +169,14 @@ export function dashboard({ uid, title, description, filters, top, rows }: Board
         .keepTime(true),
     );
   for (const filter of filters) board.withVariable(variable(filter));
+  for (const [name, value] of Object.entries(PLACES))
+    board.withVariable(new ConstantVariableBuilder(name).value(value));
+  const lines = [...top, ...rows.flatMap((row) => row.lines)];
+  for (const [, , panel] of lines.flatMap(({ panels }) => panels)) tellNarrowing(panel, filters);
   let y = place(top, 0, (panel) => board.withPanel(panel));
   for (const row of rows) y = placeRow(board, row, y);
   return board.build();
 }
-
-/** Where a click on a name leads: the same dashboard, for that name alone, in the same time. */
-export const linkTo = (uid: string, label: Filter): DynamicConfigValue => ({
-  id: 'links',
-  value: [
-    {
-      title: `Only this ${LABELS[label].title.toLowerCase()}`,
-      url: `/d/${uid}?\${datasource:queryparam}&var-${label}=\${__value.raw}&\${__url_time_range}`,
-    },
-  ],
-});
 
 /** Set on every object by the generator, whatever the dashboard says; `placement` would even hide links in a menu. */
 const NOISE: Record<string, (value: unknown) => boolean> = {
@@ -153,6 +187,10 @@ const NOISE: Record<string, (value: unknown) => boolean> = {
   auto_count: () => true,
   builtIn: (value) => value === 0,
   transparent: (value) => value === false,
+  skipUrlSync: (value) => value === false,
+  multi: (value) => value === false,
+  includeAll: (value) => value === false,
+  allowCustomValue: (value) => value === true,
 };
 
 /** The JSON that is committed: key by key as built, less the noise. */

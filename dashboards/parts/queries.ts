@@ -13,25 +13,46 @@ export const LABELS = {
   provider: { title: 'Provider', of: 'email_delivered_total' },
   source: { title: 'Source', of: 'deliverability_exporter_events_total' },
   campaign: { title: 'Campaign', of: 'email_campaign_delivered_total{sending_domain=~"$sending_domain"}' },
+  target: {
+    title: 'Target',
+    of: '{__name__=~"email_blocklist_verdict|email_dns_check_passed|email_reputation_score"}',
+  },
+  list: { title: 'List', of: 'email_blocklist_health' },
+  issue_type: { title: 'Issue', of: 'ALERTS{issue_type!=""}' },
+  instance: { title: 'Instance', of: 'deliverability_exporter_build_info' },
 } as const;
 export type Filter = keyof typeof LABELS;
 
 /** A selector that obeys the variables named, and whatever else it is given. */
 export function where(filters: readonly Filter[], ...more: string[]): string {
-  return `{${[...filters.map((label) => `${label}=~"$${label}"`), ...more].join(', ')}}`;
+  const all = [...filters.map((label) => `${label}=~"$${label}"`), ...more];
+  return all.length === 0 ? '' : `{${all.join(', ')}}`;
 }
 
+/** What a target is that is no domain. */
+const ADDRESS = '[0-9.]+|[0-9a-f]*:[0-9a-f:.]+';
+
 /** Of alerts, also those that have no such label: one about the machinery, or about a domain whatever its source. */
-export function alerts(...more: string[]): string {
-  const chosen = (['sending_domain', 'source'] as const).map((label) => `${label}=~"$${label}|"`);
+export function alerts(filters: readonly Filter[], ...more: string[]): string {
+  const chosen = filters.filter((label) => label !== 'list').map((label) => `${label}=~"$${label}|"`);
+  // What is looked up is looked up of a `target`, and a sending domain is one.
+  if (filters.includes('sending_domain')) chosen.push(`target=~"$sending_domain|${ADDRESS}|"`);
   return `{${[...chosen, 'alertname!="Watchdog"', ...more].join(', ')}}`;
 }
 
+/** A threshold that is a series: one for each severity, or one alone without that label. */
 export interface Limit {
-  /** Series with severity="high" and severity="critical". */
   series: string;
   worse: 'above' | 'below';
+  /** Whose it is: the variable that narrows it. */
+  of: Filter;
+  /** Less bad first. */
+  severities: readonly ['high', 'critical'] | readonly ['medium', 'high'] | readonly ['high'];
 }
+
+/** The series of one severity, for what is chosen. */
+export const limitOf = ({ series, of, severities }: Limit, severity: string): string =>
+  `${series}{${of}=~"$${of}|"${severities.length > 1 ? `, severity="${severity}"` : ''}}`;
 
 export interface Ask {
   legend?: string;
@@ -70,12 +91,13 @@ export function worst(
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
 
 /** 5 for a critical alert that fires down to 1 for information, with the alert's own labels. */
-export const firing = (...more: string[]): string =>
+export const firing = (filters: readonly Filter[], ...more: string[]): string =>
   SEVERITIES.map(
-    (severity, i) => `${i + 1} * ALERTS${alerts('alertstate="firing"', `severity="${severity}"`, ...more)}`,
+    (severity, i) => `${i + 1} * ALERTS${alerts(filters, 'alertstate="firing"', `severity="${severity}"`, ...more)}`,
   )
     .reverse()
     .join('\nor ');
 
 /** When what fires began to be true, Unix seconds. */
-export const firingSince = `ALERTS_FOR_STATE${alerts()} and ignoring (alertstate) ALERTS${alerts('alertstate="firing"')}`;
+export const firingSince = (filters: readonly Filter[]): string =>
+  `ALERTS_FOR_STATE${alerts(filters)} and ignoring (alertstate) ALERTS${alerts(filters, 'alertstate="firing"')}`;

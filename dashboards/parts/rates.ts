@@ -4,10 +4,39 @@ import { type Limit, where } from './queries.ts';
 export const SENDER = ['source', 'sending_domain', 'sending_ip'] as const;
 export const RESOURCE = [...SENDER, 'provider'] as const;
 
-export const BOUNCE: Limit = { series: 'domain:email_threshold:bounce_ratio', worse: 'above' };
-export const COMPLAINT: Limit = { series: 'domain:email_threshold:complaint_ratio', worse: 'above' };
-export const INBOX: Limit = { series: 'email_threshold:inbox_ratio', worse: 'below' };
-export const DELIVERY: Limit = { series: 'domain:email_threshold:delivery_seconds', worse: 'above' };
+const GRAVE = ['high', 'critical'] as const;
+const domains = (series: string, worse: Limit['worse']): Limit => ({
+  series: `domain:email_threshold:${series}`,
+  worse,
+  of: 'sending_domain',
+  severities: GRAVE,
+});
+export const BOUNCE = domains('bounce_ratio', 'above');
+export const COMPLAINT = domains('complaint_ratio', 'above');
+export const INBOX = domains('inbox_ratio', 'below');
+export const DELIVERY = domains('delivery_seconds', 'above');
+export const REPUTATION: Limit = {
+  series: 'target:email_threshold:reputation_score',
+  worse: 'below',
+  of: 'target',
+  severities: GRAVE,
+};
+export const CERTIFICATE: Limit = {
+  series: 'target:email_threshold:certificate_seconds',
+  worse: 'below',
+  of: 'target',
+  severities: ['medium', 'high'],
+};
+const alone = (series: string, of: Limit['of'], worse: Limit['worse'] = 'above'): Limit => ({
+  series,
+  worse,
+  of,
+  severities: ['high'],
+});
+export const PROVIDER_BOUNCE = alone('provider:email_threshold:provider_bounce_ratio', 'provider');
+export const DEFERRAL = alone('provider:email_threshold:deferral_ratio', 'provider');
+export const CAMPAIGN_BOUNCE = alone('campaign:email_threshold:campaign_bounce_ratio', 'campaign');
+export const CAMPAIGN_COMPLAINT = alone('campaign:email_threshold:campaign_complaint_ratio', 'campaign');
 
 export const sum = (by: string, expr: string): string => (by === '' ? `sum(${expr})` : `sum by (${by}) (${expr})`);
 export const ratio = (by: string, part: string, whole: string): string => `${sum(by, part)} / (${sum(by, whole)} > 0)`;
@@ -15,6 +44,8 @@ export const ratio = (by: string, part: string, whole: string): string => `${sum
 /** A ratio of all that is chosen and of each domain: its parts, and when there is enough of them to judge, as the alert judges. */
 export interface Rate {
   limit: Limit;
+  /** What rules/unusual.yml calls it; absent: it has no baseline. */
+  issue?: string;
   part: string;
   whole: string;
   /** By domain; absent when every value counts. */
@@ -23,6 +54,7 @@ export interface Rate {
 
 export const BOUNCES: Rate = {
   limit: BOUNCE,
+  issue: 'high_bounce_rate',
   part: `domain_ip:email_bounced:increase15m${where(SENDER)}`,
   whole: `domain_ip:email_bounced:samples15m${where(SENDER)}`,
   least: {
@@ -34,6 +66,7 @@ export const BOUNCES: Rate = {
 /** Complaints know neither the address nor, by domain, the source; see rules/complaints.yml. */
 export const COMPLAINTS: Rate = {
   limit: COMPLAINT,
+  issue: 'high_complaint_rate',
   part: `domain:email_complaints:increase30m${where(['sending_domain'])}`,
   whole: `domain:email_complaints:samples30m${where(['sending_domain'])}`,
   least: {

@@ -142,6 +142,16 @@ const PANEL_CUSTOM: Record<string, Record<string, unknown>> = {
 };
 const PANEL_COLOR: Record<string, string> = { timeseries: 'palette-classic' };
 
+/** JSON has no -Infinity, where the first threshold begins. */
+function endless(defaults: FieldConfigSource['defaults']): FieldConfigSource['defaults'] {
+  const { thresholds } = defaults;
+  if (!thresholds) return defaults;
+  return {
+    ...defaults,
+    thresholds: { ...thresholds, steps: thresholds.steps.map((step) => ({ ...step, value: step.value ?? -Infinity })) },
+  };
+}
+
 export function withFieldConfig(
   type: string,
   given: FieldConfigSource,
@@ -152,7 +162,7 @@ export function withFieldConfig(
   const fieldConfig: FieldConfigSource = {
     defaults: {
       color: { mode: PANEL_COLOR[type] ?? 'thresholds' },
-      ...given.defaults,
+      ...endless(given.defaults ?? {}),
       custom: { ...PANEL_CUSTOM[type], ...given.defaults?.custom },
     },
     overrides: given.overrides ?? [],

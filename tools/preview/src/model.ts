@@ -24,29 +24,29 @@ export interface Panel {
   transformations?: DataTransformerConfig[];
   interval?: string;
   maxDataPoints?: number;
-  timeFrom?: string;
   collapsed?: boolean;
   panels?: Panel[];
-  links?: Link[];
 }
 
 export interface Link {
   title: string;
-  type?: string;
+  type: 'link' | 'dashboards';
   url?: string;
+  tags?: string[];
   includeVars?: boolean;
   keepTime?: boolean;
 }
 
 export interface Variable {
   name: string;
-  type: string;
+  type: 'query' | 'datasource' | 'constant' | 'custom';
   label?: string;
   query?: string | { query: string };
   multi?: boolean;
   includeAll?: boolean;
   allValue?: string;
   hide?: number;
+  current?: { value?: string | string[] };
 }
 
 export interface Annotation {
@@ -56,16 +56,15 @@ export interface Annotation {
   expr?: string;
   titleFormat?: string;
   textFormat?: string;
-  builtIn?: number;
 }
 
 export interface Dashboard {
   uid: string;
   title: string;
+  tags?: string[];
   panels: Panel[];
   templating?: { list: Variable[] };
   annotations?: { list: Annotation[] };
   links?: Link[];
   time?: { from: string; to: string };
-  refresh?: string;
 }

@@ -5,12 +5,10 @@ import {
   type FieldConfigSource,
   type FieldDisplay,
   FieldType,
-  formattedValueToString,
   getDisplayValueAlignmentFactors,
-  getFieldDisplayName,
   getFieldDisplayValues,
-  getValueFormat,
   type InterpolateFunction,
+  renderTextPanelMarkdown,
   type TimeRange,
   VizOrientation,
 } from '@grafana/data';
@@ -21,12 +19,13 @@ import {
   type BigValueGraphMode,
   type BigValueTextMode,
   TimeSeries,
+  TooltipPlugin,
   type UPlotConfigBuilder,
   useTheme2,
   VizRepeater,
 } from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
-import { useEffect, useRef } from 'react';
+import { Heatmap, StateTimeline } from './by-hand';
 import type { Panel } from './model';
 import type { Mark } from './prometheus';
 
@@ -140,19 +139,19 @@ function Bars(drawing: Drawing) {
   );
 }
 
+/** Dashed where it begins and ends, pale between, a bar below the axis that tells its text. */
 function drawMarks(builder: UPlotConfigBuilder, marks: Mark[], palette: (name: string) => string): void {
   builder.addHook('draw', (u) => {
     const { ctx, bbox } = u;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height + 8 * devicePixelRatio);
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     for (const mark of marks) {
       const from = u.valToPos(mark.from, 'x', true);
       const to = u.valToPos(mark.to, 'x', true);
-      const colour = palette(mark.color);
-      ctx.fillStyle = colour;
-      ctx.strokeStyle = colour;
+      ctx.fillStyle = palette(mark.color);
+      ctx.strokeStyle = palette(mark.color);
       ctx.globalAlpha = 0.1;
       ctx.fillRect(from, bbox.top, to - from, bbox.height);
       ctx.globalAlpha = 1;
@@ -164,21 +163,27 @@ function drawMarks(builder: UPlotConfigBuilder, marks: Mark[], palette: (name: s
         ctx.lineTo(x, bbox.top + bbox.height);
         ctx.stroke();
       }
-      ctx.setLineDash([]);
-      ctx.fillRect(from, bbox.top + bbox.height, Math.max(to - from, 6 * devicePixelRatio), 5 * devicePixelRatio);
     }
     ctx.restore();
+    for (const old of u.over.parentElement!.querySelectorAll('[data-mark]')) old.remove();
+    const { offsetLeft: left, offsetTop: top, clientHeight: height, clientWidth: width } = u.over;
+    for (const mark of marks) {
+      const bar = document.createElement('div');
+      const from = Math.max(u.valToPos(mark.from, 'x'), 0);
+      const to = Math.min(u.valToPos(mark.to, 'x'), width);
+      bar.dataset.mark = mark.color;
+      bar.title = mark.text;
+      bar.style.cssText = `position:absolute;left:${left + from}px;top:${top + height}px;width:${Math.max(to - from, 5)}px;height:5px;background:${palette(mark.color)};z-index:1`;
+      u.over.parentElement!.append(bar);
+    }
   });
 }
 
+const LEGEND = { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] };
+
 function Lines({ panel, data, range, marks, width, height }: Drawing) {
   const theme = useTheme2();
-  const legend = (panel.options?.legend as never) ?? {
-    showLegend: true,
-    displayMode: 'list',
-    placement: 'bottom',
-    calcs: [],
-  };
+  const { legend, tooltip } = (panel.options ?? {}) as { legend?: object; tooltip?: { mode?: string; sort?: string } };
   const frames = data.filter((frame) => frame.fields.some((field) => field.type === FieldType.number));
   return (
     <TimeSeries
@@ -187,12 +192,21 @@ function Lines({ panel, data, range, marks, width, height }: Drawing) {
       height={height}
       timeRange={range}
       timeZone="browser"
-      legend={legend}
+      legend={(legend ?? LEGEND) as never}
       options={{ marks: marks.length }}
     >
-      {(builder) => {
+      {(builder, aligned) => {
         drawMarks(builder, marks, (name) => theme.visualization.getColorByName(name));
-        return null;
+        return (
+          <TooltipPlugin
+            config={builder}
+            data={aligned}
+            frames={frames}
+            mode={(tooltip?.mode ?? 'multi') as never}
+            sortOrder={(tooltip?.sort ?? 'desc') as never}
+            timeZone="browser"
+          />
+        );
       }}
     </TimeSeries>
   );
@@ -217,122 +231,10 @@ function Table({ panel, data, range, width, height, fieldConfig }: Drawing) {
   );
 }
 
-/** Drawn by hand: Grafana's heat map and state time line live in its application and are not published. */
-function Canvas({
-  width,
-  height,
-  paint,
-}: {
-  width: number;
-  height: number;
-  paint: (ctx: CanvasRenderingContext2D) => void;
-}) {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
-    const ctx = canvas.current!.getContext('2d')!;
-    ctx.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-    ctx.clearRect(0, 0, width, height);
-    ctx.font = '12px Inter, sans-serif';
-    paint(ctx);
-  });
-  return (
-    <canvas
-      ref={canvas}
-      width={width * devicePixelRatio}
-      height={height * devicePixelRatio}
-      style={{ width, height }}
-    />
-  );
-}
-
-function timeTicks(ctx: CanvasRenderingContext2D, range: TimeRange, left: number, right: number, y: number): void {
-  const span = range.to.valueOf() - range.from.valueOf();
-  const text = (at: number) =>
-    span > 36 * 3600e3
-      ? new Date(at).toLocaleDateString('en', { month: '2-digit', day: '2-digit' })
-      : new Date(at).toTimeString().slice(0, 5);
-  const count = Math.max(2, Math.floor((right - left) / 110));
-  ctx.textAlign = 'center';
-  for (let i = 1; i < count; i++) {
-    const part = i / count;
-    ctx.fillText(text(range.from.valueOf() + part * span), left + part * (right - left), y);
-  }
-}
-
-function Heatmap({ panel, data, range, width, height }: Drawing) {
-  const theme = useTheme2();
-  const frames = data.filter((frame) => frame.length > 0);
-  const scheme = ((panel.options?.color as { scheme?: string })?.scheme ?? 'Oranges').toLowerCase();
-  const unit = (panel.options?.yAxis as { unit?: string })?.unit ?? 'short';
-  const rgb = scheme === 'blues' ? '87,148,242' : '255,120,10';
-  const paint = (ctx: CanvasRenderingContext2D) => {
-    const left = 62;
-    const bottom = height - 22;
-    const rows = frames.length;
-    if (rows === 0) return;
-    const rowHeight = (bottom - 4) / rows;
-    const most = Math.max(...frames.flatMap((frame) => frame.fields[1]!.values.map((v: number | null) => v ?? 0)));
-    const span = range.to.valueOf() - range.from.valueOf();
-    frames.forEach((frame, row) => {
-      const y = bottom - (row + 1) * rowHeight;
-      const [time, value] = frame.fields;
-      const step = (time!.config.interval ?? 60000) as number;
-      time!.values.forEach((at: number, i: number) => {
-        const x = left + ((at - step - range.from.valueOf()) / span) * (width - left - 8);
-        const share = (value!.values[i] ?? 0) / most;
-        if (share <= 0) return;
-        ctx.fillStyle = `rgba(${rgb},${0.08 + 0.92 * share ** 0.5})`;
-        ctx.fillRect(
-          Math.max(x, left),
-          y + 0.5,
-          Math.max((step / span) * (width - left - 8) - 0.5, 0.5),
-          rowHeight - 1,
-        );
-      });
-      ctx.fillStyle = theme.colors.text.secondary;
-      ctx.textAlign = 'right';
-      const edge = Number(getFieldDisplayName(value!, frame));
-      const text = Number.isFinite(edge) ? formattedValueToString(getValueFormat(unit)(edge)) : '+Inf';
-      if (rowHeight >= 11 || row % 2 === 0) ctx.fillText(text, left - 6, y + 4);
-    });
-    ctx.fillStyle = theme.colors.text.secondary;
-    timeTicks(ctx, range, left, width - 8, height - 6);
-  };
-  return <Canvas width={width} height={height} paint={paint} />;
-}
-
-function StateTimeline({ data, range, width, height }: Drawing) {
-  const theme = useTheme2();
-  const fields = data.flatMap((frame) =>
-    frame.fields.filter((field) => field.type !== FieldType.time).map((field) => ({ frame, field })),
-  );
-  const paint = (ctx: CanvasRenderingContext2D) => {
-    const left = 170;
-    const bottom = height - 22;
-    const rowHeight = Math.min(36, bottom / Math.max(fields.length, 1));
-    const span = range.to.valueOf() - range.from.valueOf();
-    fields.forEach(({ frame, field }, row) => {
-      const time = frame.fields[0]!;
-      const step = (time.config.interval ?? 60000) as number;
-      time.values.forEach((at: number, i: number) => {
-        const value = field.values[i];
-        if (value === null || value === undefined) return;
-        ctx.fillStyle = field.display?.(value).color ?? theme.colors.text.primary;
-        const x = left + ((at - range.from.valueOf()) / span) * (width - left);
-        ctx.fillRect(x, row * rowHeight + 3, (step / span) * (width - left) + 0.5, rowHeight - 6);
-      });
-      ctx.fillStyle = theme.colors.text.primary;
-      ctx.textAlign = 'right';
-      ctx.fillText(getFieldDisplayName(field, frame).slice(0, 26), left - 8, row * rowHeight + rowHeight / 2 + 4);
-    });
-    ctx.fillStyle = theme.colors.text.secondary;
-    timeTicks(ctx, range, left, width, height - 6);
-  };
-  return <Canvas width={width} height={height} paint={paint} />;
-}
-
 function Text({ panel, replace }: Drawing) {
-  return <div style={{ padding: 8 }}>{replace(String(panel.options?.content ?? ''))}</div>;
+  const html = renderTextPanelMarkdown(replace(String(panel.options?.content ?? '')));
+  // biome-ignore lint/security/noDangerouslySetInnerHtml: Grafana's own rendering, which cleans it.
+  return <div className="markdown-html" dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
 export const KINDS: Record<string, (drawing: Drawing) => React.ReactNode> = {

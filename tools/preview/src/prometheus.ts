@@ -19,14 +19,18 @@ async function ask(path: string, parameters: Record<string, string>): Promise<un
   return body.data;
 }
 
-export async function labelValues(query: string): Promise<string[]> {
+const unix = (at: TimeRange['from']): string => String(at.valueOf() / 1000);
+
+export async function labelValues(query: string, range: TimeRange): Promise<string[]> {
   const match = /^label_values\((?:(.+),\s*)?(\w+)\)$/.exec(query.trim());
   if (!match) throw new Error(`variable query not understood: ${query}`);
   const [, selector, label] = match;
   const url = new URL(`${API}/label/${label}/values`, location.href);
+  url.search = new URLSearchParams({ start: unix(range.from), end: unix(range.to) }).toString();
   if (selector) url.searchParams.append('match[]', selector);
-  const body = (await (await fetch(url)).json()) as { data?: string[] };
-  return body.data ?? [];
+  const body = (await (await fetch(url)).json()) as { data?: string[]; error?: string };
+  if (!body.data) throw new Error(`${body.error}: ${query}`);
+  return body.data.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
 export interface Times {
@@ -35,7 +39,7 @@ export interface Times {
   variables: Record<string, string>;
 }
 
-export function times(range: TimeRange, panel: Panel, target: Target | undefined, width: number): Times {
+export function times(range: TimeRange, panel: Partial<Panel>, target: Target | undefined, width: number): Times {
   const points = Math.max(panel.maxDataPoints ?? width, 1);
   const low = target?.interval || panel.interval || `${SCRAPE_SECONDS}s`;
   const { intervalMs } = rangeUtil.calculateInterval(range, points, low.replace('>', ''));
@@ -155,17 +159,14 @@ export interface Mark {
 /** As Grafana draws Prometheus annotations: neighbouring samples of a series are one region. */
 export async function marks(
   expr: string,
-  range: TimeRange,
+  { range, intervalSeconds: step }: Times,
   color: string,
   text: (metric: Record<string, string>) => string,
 ): Promise<Mark[]> {
-  const from = range.from.valueOf() / 1000;
-  const to = range.to.valueOf() / 1000;
-  const step = Math.max(60, Math.ceil((to - from) / 1000));
   const data = (await ask('query_range', {
     query: expr,
-    start: String(from),
-    end: String(to),
+    start: unix(range.from),
+    end: unix(range.to),
     step: String(step),
   })) as { result: Series[] };
   const found: Mark[] = [];
