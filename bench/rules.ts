@@ -24,6 +24,7 @@ const { values } = parseArgs({
     resources: { type: 'string', default: '100,1000,10000' },
     next: { type: 'boolean', default: false },
     groups: { type: 'boolean', default: false },
+    rules: { type: 'boolean', default: false },
   },
 });
 const run = promisify(execFile);
@@ -117,6 +118,7 @@ interface Evaluated {
   name: string;
   evaluationTime: number;
   lastEvaluation: string;
+  rules: { name: string; evaluationTime: number }[];
 }
 
 const evaluations = async (prometheus: Server): Promise<Evaluated[]> =>
@@ -133,6 +135,16 @@ async function durations(prometheus: Server, times: number): Promise<Map<string,
   }
   const middle = (all: number[]): number => all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)]!;
   return new Map([...seen].map(([name, all]) => [name, middle([...all.values()].slice(-times))]));
+}
+
+/** The dearest rules, as they were evaluated last. */
+async function printRules(prometheus: Server): Promise<void> {
+  const share = new Map(shipped.map((group) => [group.name, intervalOf(group)]));
+  const all = (await evaluations(prometheus)).flatMap(({ name: group, rules }) =>
+    rules.map(({ name, evaluationTime }) => ({ group, name, took: evaluationTime, share: evaluationTime / share.get(group)! })),
+  );
+  for (const { group, name, took, share } of all.toSorted((a, b) => b.share - a.share).slice(0, 60))
+    console.error(`${(100 * share).toFixed(3).padStart(7)} % ${took.toFixed(3)} s ${group} ${name}`);
 }
 
 // --- A past --------------------------------------------------------------------------------------------------------------
@@ -226,6 +238,7 @@ async function measure(resources: number): Promise<void> {
     const prometheus = await startPrometheus(directory, scraping(`${SCRAPE}s`, [ruleFile(directory)]));
     const took = await durations(prometheus, 4);
     const shares = shipped.map((group) => ({ group: group.name, share: took.get(group.name)! / intervalOf(group) }));
+    if (values.rules) await printRules(prometheus);
     const series = (await prometheus.ask('/api/v1/query?query=scrape_samples_scraped')) as {
       result: { value: [number, string] }[];
     };

@@ -123,21 +123,19 @@ const openTrend = series(
   'Open rate by campaign',
   'percentunit',
   'Opens of people in an hour by what was delivered in it: high right after a campaign began to be sent is usual. The six that were lowest at some time.',
-)
-  .decimals(0)
-  .withTarget(
-    query(
-      'A',
-      worst(
-        6,
-        'campaign',
-        `sum by (campaign) (campaign:email_opens:increase1h${where(FILTERS)}) / (sum by (campaign) (campaign:email_delivered:increase1h${where(FILTERS)}) >= scalar(max(email_threshold:campaign_min_events)))`,
-        { worse: 'below' },
-        'ever',
-      ),
-      { legend: '{{campaign}}' },
+).withTarget(
+  query(
+    'A',
+    worst(
+      6,
+      'campaign',
+      `sum by (campaign) (campaign:email_opens:increase1h${where(FILTERS)}) / (sum by (campaign) (campaign:email_delivered:increase1h${where(FILTERS)}) >= scalar(max(email_threshold:campaign_min_events)))`,
+      { worse: 'below' },
+      'ever',
     ),
-  );
+    { legend: '{{campaign}}' },
+  ),
+);
 
 const now = 'this period';
 const before = 'the period before';

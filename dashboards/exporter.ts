@@ -129,13 +129,13 @@ const ingest = perMinute(
 );
 const uncounted = bars(
   'Items that did not count',
-  `60 * ${sum('source, result', rate(items, 'result!="counted"'))} > 0`,
+  `60 * ${sum('source, result', rate(items, 'result!="counted"'))}`,
   '{{source}} {{result}}',
   'Items per minute that moved no counter, by source and why.',
 ).noValue('Everything counted');
 const refused = bars(
   'Posts that were not accepted',
-  `60 * ${sum('source, outcome', rate(posts, 'outcome!="accepted"'))} > 0`,
+  `60 * ${sum('source, outcome', rate(posts, 'outcome!="accepted"'))}`,
   '{{source}} {{outcome}}',
   'Posts per minute to hooks and the push API that were turned away, by source and why. Back-pressure: come back later.',
 ).noValue('Every post was accepted');
@@ -224,7 +224,7 @@ const questions = perMinute(
 );
 const logs = bars(
   'Log files that could not be read',
-  `sum by (source) (increase(deliverability_exporter_log_problems_total${ALL}[$__rate_interval])) > 0`,
+  `sum by (source) (increase(deliverability_exporter_log_problems_total${ALL}[$__rate_interval]))`,
   '{{source}}',
   'Times a log file could not be read on; the log of the exporter says why.',
 ).noValue('Every log file was read');

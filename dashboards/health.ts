@@ -5,7 +5,7 @@
 import { dashboard } from './parts/board.ts';
 import { CLICKED, cell, links, onlyThis, to, UIDS, type Uid } from './parts/links.ts';
 import { ISSUES } from './parts/looks.ts';
-import { atLeast, type Column, MAP_CELL, STATE, states, table, unit, width, worstFirst } from './parts/panels.ts';
+import { type Column, MAP_CELL, STATE, states, table, unit, width, worstFirst } from './parts/panels.ts';
 import { type Filter, firing, where, worst } from './parts/queries.ts';
 
 const FILTERS = ['sending_domain', 'sending_ip'] as const;
@@ -59,7 +59,7 @@ function map(
     {
       label,
       name,
-      look: [atLeast(150), links(onlyThis('overview', label), to('reputation', 'Its reputation', { target: CLICKED }))],
+      look: [width(190), links(onlyThis('overview', label), to('reputation', 'Its reputation', { target: CLICKED }))],
     },
     { refId: 'worst', name: 'Worst', expr: orFine(resource, resource.all), look: STATE },
     ...between,
@@ -113,7 +113,8 @@ const domains = map(
       more: 'reputation',
     },
     hourly('content_filtering', 'campaigns'),
-    { issue: 'spam_trap_hit', judged: `domain:email_spam_traps:increase1h${DOMAINS}`, more: 'providers' },
+    // Known from what replies say, so wherever there are replies.
+    { ...hourly('high_bounce_rate', 'providers'), issue: 'spam_trap_hit' },
     { issue: 'engagement_drop', judged: `domain:email_engagement:ratio_p75_7d${DOMAINS}`, more: 'campaigns' },
     { issue: 'volume_anomaly', judged: `domain:email_sent:increase1h_same7d${DOMAINS}`, more: 'overview' },
   ],
@@ -184,7 +185,7 @@ const course = (resource: Resource, base: string): string =>
   worst(
     20,
     resource.label,
-    `max by (${resource.label}) (\n${worstOf(resource)}\nor 0 * ${base}\n)`,
+    `max by (${resource.label}) (\n${worstOf(resource)}\nor 0 * ${base}\n) and on (${resource.label}) ${base}`,
     { worse: 'above' },
     'ever',
   );

@@ -16,6 +16,7 @@ import {
   state,
   states,
   table,
+  width,
   worstFirst,
 } from './parts/panels.ts';
 import { firing, query, SEVERITIES, where, worst } from './parts/queries.ts';
@@ -66,13 +67,13 @@ const openByKind = matrix('Open, by issue and severity', 'How many incidents of 
   rows: {
     label: 'issue_type',
     name: 'Issue',
-    look: [atLeast(110), ISSUE_WORDS, links(to('incidents', 'Only these', { issue_type: CLICKED }))],
+    look: [width(120), ISSUE_WORDS, links(to('incidents', 'Only these', { issue_type: CLICKED }))],
   },
   columns: 'severity',
   known: SEVERITIES.toReversed(),
 })
-  .noValue('–')
-  .width(66);
+  .noValue('None')
+  .minWidth(66);
 
 const escalatedBy = 'issue_type, sending_domain, sending_ip, provider, campaign, target';
 const escalated = table(
@@ -132,18 +133,20 @@ const outcomes = matrix(
   'Strategies tried in the shown time, dry runs included, by what they came to once that was final. Undecided: too little mail to say.',
   {
     expr: `round(${tried('strategy, outcome')}) > 0`,
-    rows: { label: 'strategy', name: 'Strategy', look: [atLeast(150)] },
+    rows: { label: 'strategy', name: 'Strategy', look: [width(160)] },
     columns: 'outcome',
     known: OUTCOMES,
   },
-).width(95);
+)
+  .noValue('Nothing was tried')
+  .minWidth(80);
 
 const verdicts = amounts(
   'Verdicts on what is remembered',
   'max by (verdict) (email_incident_verdicts)',
   '{{verdict}}',
   'Resolved incidents of the last 30 days by the verdict that stands now; unknown: nobody judged yet.',
-);
+).noValue('None yet');
 
 const mean = (span: 'detection' | 'acknowledgement' | 'resolution'): string => {
   const part = (what: 'sum' | 'count') =>
@@ -184,13 +187,13 @@ for (const severity of SEVERITIES)
 
 const calls = bars(
   'Calls to other systems',
-  'sum by (actuator, call, outcome) (increase(deliverability_exporter_actuator_calls_total[$__rate_interval])) > 0',
+  'sum by (actuator, call, outcome) (increase(deliverability_exporter_actuator_calls_total[$__rate_interval]))',
   '{{actuator}} {{call}} {{outcome}}',
   'What remedies asked of MTAs and providers, and how it ended.',
 ).noValue('Nothing was asked');
 const received = bars(
   'Alerts received',
-  'sum by (status) (increase(deliverability_exporter_alerts_received_total[$__rate_interval])) > 0',
+  'sum by (status) (increase(deliverability_exporter_alerts_received_total[$__rate_interval]))',
   '{{status}}',
   'What Alertmanager posted to the exporter, repeats included. Without it there are no incidents and no remedies.',
 ).noValue('Alertmanager posts nothing');

@@ -107,12 +107,12 @@ const domains = table(
 const issue = (name: string): string => `domain:email_issue:${name}${where(['sending_domain'])}`;
 const LIMITS = 'on (sending_domain, issue_type) group_left () domain:email_issue:ratio_limit';
 /** Wilson's lower bound against the mean of the day, so that 1 of 3 is no change; in thresholds, so that unlike shares can be compared. */
-const grown = `topk(8, max by (sending_domain, issue_type) ((${issue('ratio_wilson1h')} - ${issue('ratio_mean1d')} > 0) / ${LIMITS}))`;
+const grown = `topk(8, max by (sending_domain, issue_type) ((${issue('ratio_wilson1h')} - ${issue('ratio_mean1d')} > 0) / ${LIMITS} > 0.05))`;
 const ofGrown = (name: string): string => `max by (sending_domain, issue_type) (${issue(name)})\nand\n${grown}`;
 
 const changed = table(
   'What got worse',
-  'The last hour against the mean hour of the last day, where it is worse beyond chance, by how much of the threshold that is: at 100 % it has grown by a whole threshold.',
+  'The last hour against the mean hour of the last day, where it is worse beyond chance, by how much of the threshold that is: at 100 % it has grown by a whole threshold. Under a twentieth of one it is not worth a line.',
   [
     { label: 'sending_domain', name: 'Domain', look: [atLeast(120), links(onlyThis('overview', 'sending_domain'))] },
     {
@@ -148,16 +148,16 @@ export default dashboard({
     {
       height: 8,
       panels: [
-        [5, 9, alertTable(RESOURCE)],
+        [5, 10, alertTable(RESOURCE)],
         [6, 8, domains],
-        [12, 7, changed],
+        [12, 6, changed],
       ],
     },
     {
       height: 8,
       panels: [
         [8, 8, ratioTrend('Bounce rate by domain', BOUNCES).decimals(1)],
-        [9, 8, ratioTrend('Inbox rate by domain', INBOXED).max(1).decimals(0)],
+        [9, 8, ratioTrend('Inbox rate by domain', INBOXED).min(0.5).max(1)],
         [10, 8, ratioTrend('Complaint rate by domain', COMPLAINTS).decimals(2)],
       ],
     },

@@ -1,6 +1,7 @@
 /** How each mailbox provider takes the mail: what it refuses, what it puts off, from which address, why, and how long it takes. */
 import { dashboard } from './parts/board.ts';
 import { CLICKED, links, to, UIDS } from './parts/links.ts';
+import { NO_CELL } from './parts/looks.ts';
 import {
   counted,
   deliveryHeat,
@@ -12,14 +13,14 @@ import {
   shares,
   towardFlow,
 } from './parts/mail.ts';
-import { atLeast, FILLED, type Look, matrix, states, trend } from './parts/panels.ts';
+import { FILLED, type Look, matrix, states, trend, width } from './parts/panels.ts';
 import { firing, type Limit, worst } from './parts/queries.ts';
 import { DEFERRAL, PROVIDER_BOUNCE, RESOURCE, sum } from './parts/rates.ts';
 
 const PROVIDER: { label: string; name: string; look: Look } = {
   label: 'provider',
   name: 'Provider',
-  look: [atLeast(130), links(to('providers', 'Only this provider', { provider: CLICKED }))],
+  look: [width(150), links(to('providers', 'Only this provider', { provider: CLICKED }))],
 };
 /** The eight addresses that send most, or the columns would not fit. */
 const most = `topk(8, ${counted('delivered', 'sending_ip', '1h')})`;
@@ -32,8 +33,9 @@ const byAddress = (title: string, expr: string, limit: Limit, what: string) =>
   )
     .unit('percentunit')
     .decimals(1)
-    .width(110)
-    .cellOptions(FILLED.value as never);
+    .minWidth(90)
+    .mappings([NO_CELL])
+    .cellOptions(FILLED);
 
 /** Over windows of 15 minutes toward a provider that took or refused enough to judge. */
 const least = 'on (provider) provider:email_threshold:provider_min_events';

@@ -1,10 +1,12 @@
 /** What others think of our addresses and domains: which lists hold them, which cannot say, scores, and what DNS tells of them. */
+import { FieldTextAlignment } from '@grafana/grafana-foundation-sdk/common';
 import { dashboard } from './parts/board.ts';
 import { CLICKED, cell, links, onlyThis, to, UIDS } from './parts/links.ts';
-import { COLOURS, counts, words } from './parts/looks.ts';
+import { COLOURS, counts, NO_CELL, PALE, words } from './parts/looks.ts';
 import {
   atLeast,
   COLOURED,
+  FILLED,
   figure,
   HIDDEN,
   leastFirst,
@@ -109,15 +111,16 @@ const checks = matrix(
   'What DNS tells receivers of each domain and address. A dash: nobody could say, or it is nothing to be checked of it. Click a name to see it alone.',
   {
     expr: `max by (target, check) (email_dns_check_passed${TARGET})`,
-    rows: { label: 'target', name: 'Target', look: [atLeast(140), links(onlyThis('reputation', 'target'))] },
+    rows: { label: 'target', name: 'Target', look: [width(170), links(onlyThis('reputation', 'target'))] },
     columns: 'check',
     known: CHECKS,
   },
 )
   .unit('none')
-  .mappings([words({ 0: ['Fails', COLOURS.high], 1: ['✓', 'rgba(86, 166, 75, 0.22)'] })])
-  .cellOptions({ type: 'color-background', mode: 'basic' } as never)
-  .width(78);
+  .mappings([words({ 0: ['Fails', COLOURS.high], 1: ['✓', PALE] }), NO_CELL])
+  .cellOptions(FILLED)
+  .align(FieldTextAlignment.Center)
+  .minWidth(70);
 
 // --- Over time -----------------------------------------------------------------------------------------------------------
 

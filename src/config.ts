@@ -46,17 +46,20 @@ export function duration(): z.ZodType<number> {
   });
 }
 
-const credentials = z.strictObject({
-  basic: z
-    .array(z.strictObject({ username: z.string().min(1), password: secret() }))
-    .default([])
-    .describe('User names and passwords (HTTP basic); any one of them will do'),
-  bearer: z.array(secret()).default([]).describe('Bearer tokens; any one of them will do'),
-  headers: z
-    .array(z.strictObject({ name: z.string().min(1).toLowerCase(), value: secret() }))
-    .default([])
-    .describe('Headers with a secret value; any one of them will do'),
-});
+const credentials = z.strictObject(
+  {
+    basic: z
+      .array(z.strictObject({ username: z.string().min(1), password: secret() }))
+      .default([])
+      .describe('User names and passwords (HTTP basic); any one of them will do'),
+    bearer: z.array(secret()).default([]).describe('Bearer tokens; any one of them will do'),
+    headers: z
+      .array(z.strictObject({ name: z.string().min(1).toLowerCase(), value: secret() }))
+      .default([])
+      .describe('Headers with a secret value; any one of them will do'),
+  },
+  { error: (issue) => (issue.code === 'invalid_type' ? 'must be any of basic, bearer, headers' : undefined) },
+);
 
 const auth = z
   .union([z.literal('none'), credentials], {

@@ -31,10 +31,11 @@ function written(piece: Piece): string {
 }
 
 const STYLE = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; --back: #fff; --text: #1b1c20; --soft: #565a63; --line: #d3d6dc; --link: #0b57d0; --raised: #f3f4f6;
-  --critical: #a8001c; --high: #9a3a00; --medium: #735400; --low: #1a5aa3; --info: #565a63; --good: #1c6b32; }
-@media (prefers-color-scheme: dark) { :root { --back: #15171b; --text: #e7e8ec; --soft: #a9adb8; --line: #3b3f48; --link: #8ab4f8; --raised: #22252b;
-  --critical: #ff929d; --high: #ffb07a; --medium: #f0cd68; --low: #8fbcf8; --info: #a9adb8; --good: #80d895; } }
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif;
+  --back: light-dark(#fff, #15171b); --raised: light-dark(#f3f4f6, #22252b); --line: light-dark(#d3d6dc, #3b3f48);
+  --text: light-dark(#1b1c20, #e7e8ec); --soft: light-dark(#565a63, #a9adb8); --link: light-dark(#0b57d0, #8ab4f8);
+  --critical: light-dark(#a8001c, #ff929d); --high: light-dark(#9a3a00, #ffb07a); --medium: light-dark(#735400, #f0cd68);
+  --low: light-dark(#1a5aa3, #8fbcf8); --info: light-dark(#565a63, #a9adb8); --good: light-dark(#1c6b32, #80d895); }
 * { box-sizing: border-box; }
 body { background: var(--back); color: var(--text); max-width: 60rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; line-height: 1.25; }
@@ -48,10 +49,9 @@ table { border-collapse: collapse; width: 100%; overflow-wrap: normal; }
 caption { text-align: left; padding: .25rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); }
 td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
-dt { color: var(--soft); }
-dd { margin: 0; }
-@media (max-width: 30rem) { dl { display: block; } dd { margin-bottom: .5rem; } }
+dl div { display: flex; flex-wrap: wrap; gap: 0 1rem; padding: .125rem 0; }
+dt { color: var(--soft); flex: 0 0 9rem; }
+dd { margin: 0; flex: 1 1 15rem; }
 .severity { font-weight: 600; color: var(--info); }
 .critical { color: var(--critical); } .high { color: var(--high); } .medium { color: var(--medium); } .low { color: var(--low); } .good { color: var(--good); }
 .acts { display: flex; flex-wrap: wrap; gap: .5rem; }
@@ -116,7 +116,7 @@ ${rows.map((cells) => html`<tr>${cells.map((cell) => html`<td>${cell}</td>`)}</t
 }
 
 export function facts(pairs: readonly (readonly [name: string, value: Piece])[]): Html {
-  return html`<dl>${pairs.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>\n`)}</dl>`;
+  return html`<dl>${pairs.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>\n`)}</dl>`;
 }
 
 /** `45 s`, `12 min`, `3 h`, `2 d`. */

@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { type Logger, pino } from 'pino';
 import type { Alert } from '../src/alert.ts';
+import { parseConfig } from '../src/config.ts';
 import { closedValues, spanValues, type Totals } from '../src/incident-totals.ts';
 import { Incidents, type News } from '../src/incidents.ts';
 import { Busy, Ledger } from '../src/ledger.ts';
@@ -156,6 +157,21 @@ describe('however an occurrence is told', () => {
   });
 });
 
+test('one that ended as it began is not begun again, and one that nobody heard of is not another that is going on', async () => {
+  const { incidents } = shop();
+  await incidents.take([resolved(START, START), firing(START)]);
+  const [first, second] = [START + 60_000, START + 600_000];
+  await incidents.take([firing(second), resolved(first, first + 60_000)]);
+  assert.deepEqual(
+    incidents.all().map(({ startsAt, resolved: end }) => [startsAt, end]),
+    [
+      [second, undefined],
+      [first, first + 60_000],
+      [START, START],
+    ],
+  );
+});
+
 test('alerts of the machinery make no incident; those of others need no fingerprint and nothing of a known size', async () => {
   const { incidents } = shop();
   const labels = { alertname: 'A', issue_type: 'x', severity: 'high' };
@@ -293,6 +309,7 @@ test('nothing is told of or shown before it is on disk; what is said again after
   assert.equal(counted(incidents.shown(), 'resolution'), 1);
   disk.failing = true;
   await assert.rejects(incidents.take([resolved(START, START + 500)]), Busy);
+  assert.equal(counted(incidents.shown(), 'resolution'), 1);
   disk.failing = false;
   clock.now += 1000;
   await incidents.tick();
@@ -389,4 +406,21 @@ test('the store is in the ledger as in any other disk', async (t: TestContext) =
   assert.equal(counted(second.incidents.shown(), 'resolution'), 1);
   await second.ledger.close();
   await assert.rejects(second.incidents.take([firing(START)]), Busy);
+});
+
+describe('the configuration', () => {
+  const rows: [title: string, yaml: string, says: RegExp | undefined][] = [
+    ['nothing', '', undefined],
+    ['all of it', 'alerts: { auth: none }\nincidents: { keep: 60d, link_expiry: 1h, verdict_within: 3d }', undefined],
+    ['everybody', 'alerts: { auth: none }\nincidents: { auth: none }', /^f:2: incidents\.auth: must be any of basic/],
+    ['nobody', 'alerts: { auth: none }\nincidents: { auth: {} }', /^f:2: incidents\.auth: name at least one of/],
+    ['no alerts', 'incidents: { auth: { bearer: [ { env: PATH } ] } }', /^f:1: incidents: .* set `alerts`, too/],
+    ['a time that is none', 'incidents: { keep: long }', /^f:1: incidents\.keep: must be a duration/],
+    ['a key that is none', 'incidents: { mode: on }', /^f:1: incidents\.mode: there is no such key/],
+  ];
+  for (const [title, yaml, says] of rows)
+    test(title, async () => {
+      if (says === undefined) await parseConfig(yaml, 'f');
+      else await assert.rejects(parseConfig(yaml, 'f'), { message: says });
+    });
 });

@@ -25,6 +25,7 @@ export const OVERRIDES = [
   'list',
   'check',
   'service',
+  'actuator',
 ];
 
 // --- What there is -----------------------------------------------------------------------------------------------------
@@ -278,6 +279,7 @@ const ANNOTATIONS = ['dashboard_url', 'description', 'recommended_actions', 'run
 const LEVELS: Readonly<Record<string, readonly string[]>> = {
   domain: ['sending_domain'],
   domain_ip: ['source', 'sending_domain', 'sending_ip'],
+  domain_ip_reason: ['source', 'sending_domain', 'sending_ip', 'reason'],
   domain_reason: ['sending_domain', 'reason'],
   domain_provider: ['sending_domain', 'provider'],
   ip: ['sending_ip'],
@@ -289,6 +291,10 @@ const LEVELS: Readonly<Record<string, readonly string[]>> = {
   list_target: ['list', 'target'],
   check: ['check'],
   service: ['service'],
+  // Of everything together.
+  email_kpi: [],
+  component: ['component'],
+  actuator: ['actuator'],
   fleet: [],
 };
 const OVER_RANGES = ['rate', 'increase', 'irate', 'resets'];

@@ -237,6 +237,7 @@ const ONE_OF_SEVERAL: readonly (readonly [why: string, ...names: string[]])[] = 
     'the last minute, beside the last 15 and an hour',
     'domain:email_threshold:bounce_ratio_min_samples_fast',
     'domain:email_threshold:complaint_ratio_min_samples_fast',
+    'domain:email_threshold:complaint_ratio_min_events_fast',
   ],
   [
     'three hours and a day, beside shorter windows; and the other way round',

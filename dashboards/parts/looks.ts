@@ -95,10 +95,13 @@ export const words = (of: Readonly<Record<string, readonly [text: string, color?
   ),
 });
 
-export const NO_WORD: ValueMapping = {
+const missing = (text: string, color: string): ValueMapping => ({
   type: MappingType.SpecialValue,
-  options: { match: SpecialValueMatch.Null, result: { text: 'No data', color: COLOURS.unknown, index: 9 } },
-};
+  options: { match: SpecialValueMatch.Null, result: { text, color, index: 9 } },
+});
+export const NO_WORD = missing('No data', COLOURS.unknown);
+/** A cell without a value: neither fine nor bad. */
+export const NO_CELL = missing('–', 'transparent');
 
 const capital = (word: string): string => word[0]!.toUpperCase() + word.slice(1);
 const severities = Object.fromEntries(
@@ -108,8 +111,10 @@ const severities = Object.fromEntries(
 /** What `firing` numbers, and 0 where nothing does. */
 export const STATES: ValueMapping[] = [words({ 0: ['Fine', COLOURS.fine], ...severities }), NO_WORD];
 
+/** Fine, where much is. */
+export const PALE = 'rgba(86, 166, 75, 0.22)';
 /** The same for a cell among many: what is fine stands back, so that what is not stands out. */
-export const CELL_STATES: ValueMapping[] = [words({ 0: ['✓', 'rgba(86, 166, 75, 0.22)'], ...severities })];
+export const CELL_STATES: ValueMapping[] = [words({ 0: ['✓', PALE], ...severities }), NO_CELL];
 
 /** Of things of which one is one too many; 0 is fine. Colours by what it is, no threshold. */
 export const counts = (none: string, color: string): ValueMapping[] => [

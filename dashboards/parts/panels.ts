@@ -12,6 +12,8 @@ import {
   ReduceDataOptionsBuilder,
   StackingConfigBuilder,
   StackingMode,
+  TableCellBackgroundDisplayMode,
+  TableCellDisplayMode,
   TableSortByFieldStateBuilder,
   TooltipDisplayMode,
   VisibilityMode,
@@ -75,21 +77,25 @@ export const scoreTile = (): Stat =>
     .noValue('Not known yet');
 
 export function series(title: string, unit: string, description: string): TimeSeries {
-  return new TimeSeries()
-    .title(title)
-    .description(description)
-    .datasource(PROMETHEUS)
-    .unit(unit)
-    .min(0)
-    .lineWidth(1)
-    .showPoints(VisibilityMode.Never)
-    .legend(
-      new VizLegendOptionsBuilder()
-        .showLegend(true)
-        .displayMode(LegendDisplayMode.List)
-        .placement(LegendPlacement.Bottom),
-    )
-    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi));
+  return (
+    new TimeSeries()
+      .title(title)
+      .description(description)
+      .datasource(PROMETHEUS)
+      .unit(unit)
+      .min(0)
+      // Not the palette of many colours: red, orange and yellow are severities.
+      .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Shades).fixedColor('blue'))
+      .lineWidth(1)
+      .showPoints(VisibilityMode.Never)
+      .legend(
+        new VizLegendOptionsBuilder()
+          .showLegend(true)
+          .displayMode(LegendDisplayMode.List)
+          .placement(LegendPlacement.Bottom),
+      )
+      .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
+  );
 }
 
 /** The course of a figure and the threshold lines. */
@@ -205,10 +211,13 @@ export const sparkled = (title: string, expr: string, unit: string, description:
 export const state = (title: string, expr: string, mappings: ValueMapping[], description: string): Stat =>
   figure(title, expr, 'none', description).mappings(mappings).colorMode(BigValueColorMode.Background);
 
+/** Of `expr` the series that were not 0 all the time: bars need the zeros in between, and the legend no others. */
+const seen = (expr: string): string => `(${expr})\nand (max_over_time((${expr})[$__range:$__interval] @ end()) > 0)`;
+
 /** Few events, as bars. */
 export const bars = (title: string, expr: string, legend: string, description: string): TimeSeries =>
   series(title, 'short', description)
-    .withTarget(query('A', expr, { legend }))
+    .withTarget(query('A', seen(expr), { legend }))
     .drawStyle(GraphDrawStyle.Bars)
     .fillOpacity(60)
     .stacking(stacked());
@@ -270,11 +279,11 @@ const filled = (mappings: ValueMapping[], pixels: number): Look => [
 ];
 export const STATE: Look = filled(STATES, 74);
 /** One of many in a map. */
-export const MAP_CELL: Look = [...filled(CELL_STATES, 0).slice(0, -1), atLeast(78)];
-export const FILLED: DynamicConfigValue = {
-  id: 'custom.cellOptions',
-  value: { type: 'color-background', mode: 'basic' },
-};
+export const MAP_CELL: Look = [...filled(CELL_STATES, 0).slice(0, -1), atLeast(70)];
+export const FILLED = {
+  type: TableCellDisplayMode.ColorBackground,
+  mode: TableCellBackgroundDisplayMode.Basic,
+} as const;
 /** There for links and for sorting only. */
 export const HIDDEN: DynamicConfigValue = { id: 'custom.hidden', value: true };
 
@@ -333,7 +342,7 @@ export function matrix(title: string, description: string, { expr, rows, columns
     panel.withTransformation(limitColours('limits', limit));
   }
   return panel
-    .overrideByName(rows.name, [...rows.look])
+    .overrideByName(rows.name, [{ id: 'custom.cellOptions', value: { type: 'auto' } }, ...rows.look])
     .withTransformation({
       id: 'groupingToMatrix',
       options: {

@@ -1,8 +1,11 @@
-/** The built page, the dashboards' JSON by uid, and Prometheus' API under one origin: node serve.ts --prometheus=URL [--dashboards=DIR] [--port=N]. */
+/** The built page, the dashboards' JSON by uid, and Prometheus' API become one origin on loopback: node serve.ts --prometheus=URL [--dashboards=DIR] [--port=N]. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, request, type Server, type ServerResponse } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { parseArgs } from 'node:util';
+
+const DIST = join(import.meta.dirname, 'dist');
+export const DASHBOARDS = join(import.meta.dirname, '../../dashboards');
 
 const TYPES: Record<string, string> = {
   '.html': 'text/html',
@@ -11,60 +14,75 @@ const TYPES: Record<string, string> = {
   '.svg': 'image/svg+xml',
   '.woff2': 'font/woff2',
   '.png': 'image/png',
-  '.json': 'application/json',
 };
 
-export function uids(directory: string): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const file of readdirSync(directory).filter((name) => name.endsWith('.json'))) {
-    const text = readFileSync(join(directory, file), 'utf8');
-    found.set((JSON.parse(text) as { uid: string }).uid, text);
+export interface Board {
+  uid: string;
+  title: string;
+  tags?: string[];
+}
+
+/** Read anew each time: an edit shows with the next reload. The overview stands first. */
+export function boards(directory: string): (Board & { text: string })[] {
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => readFileSync(join(directory, name), 'utf8'))
+    .map((text) => ({ ...(JSON.parse(text) as Board), text }))
+    .sort((a, b) => Number(b.uid.endsWith('overview')) - Number(a.uid.endsWith('overview')) || a.title.localeCompare(b.title));
+}
+
+function answer(res: ServerResponse, status: number, type = 'text/plain', body: string | Buffer = ''): void {
+  res.writeHead(status, { 'content-type': type, 'cache-control': 'no-cache' }).end(body);
+}
+
+function page(res: ServerResponse, path: string): void {
+  const file = path === '/' || path.startsWith('/d/') ? '/index.html' : path;
+  try {
+    answer(res, 200, TYPES[extname(file)] ?? 'application/octet-stream', readFileSync(join(DIST, normalize(file))));
+  } catch {
+    answer(res, 404);
   }
-  return found;
 }
 
 export function serve(prometheus: string, dashboards: string, port = 0): Promise<Server> {
-  const dist = join(import.meta.dirname, 'dist');
   const server = createServer((req, res) => {
     const { pathname, search } = new URL(req.url ?? '/', 'http://localhost');
     if (pathname.startsWith('/api/v1/')) {
-      const onward = request(
-        new URL(pathname + search, prometheus),
-        { method: req.method, headers: { ...req.headers, host: new URL(prometheus).host } },
-        (answer) => {
-          res.writeHead(answer.statusCode ?? 502, answer.headers);
-          answer.pipe(res);
-        },
+      const url = new URL(pathname + search, prometheus);
+      const { method, headers } = req;
+      const onward = request(url, { method, headers: { ...headers, host: url.host } }, (from) => {
+        res.writeHead(from.statusCode ?? 502, from.headers);
+        from.pipe(res);
+      });
+      onward.on('error', ({ message }) =>
+        answer(res, 502, 'application/json', JSON.stringify({ status: 'error', error: message })),
       );
-      onward.on('error', (error) => res.writeHead(502).end(JSON.stringify({ status: 'error', error: error.message })));
       req.pipe(onward);
-      return;
-    }
-    if (pathname.startsWith('/dashboards/')) {
-      const text = uids(dashboards).get(decodeURIComponent(pathname.slice(12)));
-      res.writeHead(text ? 200 : 404, { 'content-type': 'application/json' }).end(text ?? '{}');
-      return;
-    }
-    const file = join(dist, normalize(pathname === '/' || pathname.startsWith('/d/') ? '/index.html' : pathname));
-    try {
-      const body = readFileSync(file);
-      res.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' }).end(body);
-    } catch {
-      res.writeHead(404).end();
-    }
+    } else if (pathname === '/dashboards') {
+      const all = boards(dashboards).map(({ uid, title, tags = [] }) => ({ uid, title, tags }));
+      answer(res, 200, 'application/json', JSON.stringify(all));
+    } else if (pathname.startsWith('/dashboards/')) {
+      const board = boards(dashboards).find(({ uid }) => uid === decodeURIComponent(pathname.slice(12)));
+      answer(res, board ? 200 : 404, 'application/json', board?.text ?? '{}');
+    } else page(res, pathname);
   });
-  return new Promise((done) => server.listen(port, '127.0.0.1', () => done(server)));
+  return new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server)));
+}
+
+export function addressOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the preview has no port');
+  return `http://127.0.0.1:${address.port}`;
 }
 
 if (import.meta.main) {
   const { values } = parseArgs({
     options: {
-      prometheus: { type: 'string', default: 'http://127.0.0.1:9090' },
-      dashboards: { type: 'string', default: join(import.meta.dirname, '../../dashboards') },
+      prometheus: { type: 'string' },
+      dashboards: { type: 'string', default: DASHBOARDS },
       port: { type: 'string', default: '0' },
     },
   });
-  const server = await serve(values.prometheus, values.dashboards, Number(values.port));
-  const address = server.address() as { port: number };
-  for (const uid of uids(values.dashboards).keys()) console.log(`http://127.0.0.1:${address.port}/?dashboard=${uid}`);
+  if (values.prometheus === undefined) throw new Error('--prometheus=URL says where the numbers come from');
+  console.log(addressOf(await serve(values.prometheus, values.dashboards, Number(values.port))));
 }

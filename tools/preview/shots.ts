@@ -1,82 +1,248 @@
 /**
- * Every dashboard in light and dark becomes a PNG, drawn by headless Chromium: node shots.ts --prometheus=URL --out=DIR. Fails on a
- * query that fails, a panel without data that --empty does not name, and a table whose columns do not fit.
+ * Every dashboard, light and dark, becomes a picture drawn by headless Chromium, and a list of what is wrong with it: whatever throws or is
+ * refused, a panel that is empty and may not be, text or a column that is cut off, an incident that does not show without scrolling.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 import { tool } from '../../stack/tools.ts';
-import { serve, uids } from './serve.ts';
+import { demoDay } from '../../test/demo-day.ts';
+import { type Board, addressOf, boards, DASHBOARDS, serve } from './serve.ts';
+import type { Report } from './src/report.ts';
 
-interface Report {
-  pending: number;
-  errors: string[];
-  empty: string[];
+/** A reader on a slow line waits for all of them. */
+const MOST_BYTES = 150_000;
+const WIDTH = 1600;
+/** Windows in which an incident has to show without scrolling. */
+const WINDOWS = [
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 },
+];
+const THEMES = ['light', 'dark'] as const;
+type Theme = (typeof THEMES)[number];
+
+interface Moment {
+  /** Unix milliseconds. */
+  now: number;
+  /** Seconds between the samples that Prometheus holds. */
+  scrape: number;
 }
 
-const { values } = parseArgs({
-  options: {
-    prometheus: { type: 'string', default: 'http://127.0.0.1:9090' },
-    dashboards: { type: 'string', default: join(import.meta.dirname, '../../dashboards') },
-    out: { type: 'string', default: 'shots' },
-    width: { type: 'string', default: '1920' },
-    /** As Grafana writes them: now-6h, or Unix milliseconds. */
-    from: { type: 'string', default: 'now-6h' },
-    to: { type: 'string', default: 'now' },
-    /** Seconds between the samples that Prometheus holds. */
-    scrape: { type: 'string', default: '10' },
-    /** Titles of panels that may be empty. */
-    empty: { type: 'string', multiple: true, default: [] },
-  },
-});
+export interface Shots {
+  prometheus: string;
+  dashboards: string;
+  out: string;
+  /** Of which the pictures are, and in which an incident is on. */
+  quiet: Moment;
+  incident: Moment;
+  /** `uid panel query` that may have no data. */
+  mayBeEmpty(uid: string, panel: number, query: string): boolean;
+  only?: string;
+}
 
-mkdirSync(values.out, { recursive: true });
-const server = await serve(values.prometheus, values.dashboards);
-const { port } = server.address() as { port: number };
-// Chromium refuses to sandbox itself for root.
-const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-const browser = await chromium.launch({ executablePath: await tool('chromium'), args });
-const settled = '__preview && __preview.pending === 0 && document.querySelector("[data-panel]") !== null';
-let failures = 0;
-try {
-  for (const uid of uids(values.dashboards).keys()) {
-    for (const theme of ['light', 'dark']) {
-      const width = Number(values.width);
-      const page = await browser.newPage({ viewport: { width, height: 1080 } });
-      const thrown: string[] = [];
-      page.on('pageerror', (error) => thrown.push(error.message));
-      const { from, to, scrape } = values;
-      await page.goto(`http://127.0.0.1:${port}/?${new URLSearchParams({ dashboard: uid, theme, from, to, scrape })}`);
-      await page.waitForFunction(settled, undefined, { timeout: 60_000 });
-      // As tall as the page, since tables draw only the rows in sight.
-      const height = await page.evaluate(() => document.documentElement.scrollHeight);
-      await page.setViewportSize({ width, height });
-      await page.waitForTimeout(500);
-      await page.waitForFunction(settled, undefined, { timeout: 60_000 });
-      await page.waitForTimeout(1000);
-      const { errors, empty } = (await page.evaluate('__preview')) as Report;
-      const cut = await page.evaluate(() =>
-        [...document.querySelectorAll('[data-panel] [role=grid]')]
-          .filter((grid) => grid.scrollWidth > grid.clientWidth + 1)
-          .map((grid) => grid.closest('[data-title]')?.getAttribute('data-title')),
-      );
-      const bare = [...new Set(empty)].filter((title) => !values.empty.includes(title));
-      const file = join(values.out, `${uid}-${theme}.png`);
-      await page.screenshot({ path: file });
-      await page.close();
-      const problems = [
-        ...thrown,
-        ...errors,
-        ...bare.map((title) => `no data: ${title}`),
-        ...cut.map((title) => `columns cut off: ${title}`),
-      ];
-      failures += problems.length;
-      console.log([file, ...problems].join('\n  '));
+/** In a page as somebody would see it then: clock, zone and language are fixed, so that the same data are the same picture. */
+async function open(browser: Browser, url: string, { now }: Moment, size: { width: number; height: number }) {
+  const page = await browser.newPage({ viewport: size, timezoneId: 'UTC', locale: 'en-GB', reducedMotion: 'reduce' });
+  const thrown: string[] = [];
+  page.on('pageerror', ({ message }) => thrown.push(`thrown: ${message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') thrown.push(`console: ${message.text()}`);
+  });
+  await page.clock.setFixedTime(now);
+  await page.goto(url);
+  await settled(page);
+  return { page, thrown };
+}
+
+async function settled(page: Page): Promise<void> {
+  const idle = 'window.__preview?.pending === 0 && document.querySelector("[data-panel], #root:not(:empty)") !== null';
+  await page.waitForFunction(idle, undefined, { timeout: 60_000 });
+  await page.waitForTimeout(300);
+  await page.waitForFunction(idle, undefined, { timeout: 60_000 });
+  await page.waitForTimeout(300);
+}
+
+const reportOf = (page: Page): Promise<Report> => page.evaluate('window.__preview') as Promise<Report>;
+
+/** Tables draw only the rows in sight, so the window becomes as high as the page. */
+async function wholePage(page: Page): Promise<void> {
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width: WIDTH, height });
+  await settled(page);
+}
+
+/** As good as fits. */
+async function image(page: Page, file: string): Promise<string[]> {
+  const session = await page.context().newCDPSession(page);
+  let size = 0;
+  for (const quality of [80, 70, 60, 50]) {
+    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality });
+    const picture = Buffer.from(data, 'base64');
+    writeFileSync(file, picture);
+    size = picture.length;
+    if (size < MOST_BYTES) return [];
+  }
+  return [`the picture has ${Math.round(size / 1000)} kB`];
+}
+
+/** What is wrong inside of panels. Runs in the page. */
+function faults(): string[] {
+  const found: string[] = [];
+  for (const panel of document.querySelectorAll<HTMLElement>('[data-panel]')) {
+    const say = (words: string) => found.push(`${panel.dataset.title}: ${words}`);
+    if (!panel.querySelector('canvas, [role=grid], [data-drawn]:not([data-drawn="0"])')) say('nothing is drawn');
+    for (const canvas of panel.querySelectorAll('canvas')) {
+      const { width, height } = canvas;
+      const pixels = width * height > 0 ? canvas.getContext('2d')!.getImageData(0, 0, width, height).data : [];
+      if (!pixels.some((part) => part > 0)) say('a canvas is blank');
+    }
+    for (const grid of panel.querySelectorAll('[role=grid]'))
+      if (grid.scrollWidth > grid.clientWidth + 1) say('columns are cut off');
+    const texts = document.createTreeWalker(panel, NodeFilter.SHOW_TEXT);
+    for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+      if (text.textContent!.trim() === '' || text.parentElement!.closest('title, [role=tooltip]')) continue;
+      const range = document.createRange();
+      range.selectNodeContents(text);
+      const box = range.getBoundingClientRect();
+      if (box.width === 0) continue;
+      // Rows of a table and columns that are told already may be scrolled to.
+      const scrolled = text.parentElement!.closest('[role=grid]');
+      for (let around = text.parentElement!; ; around = around.parentElement!) {
+        if (around === scrolled) break;
+        const { overflowX, overflowY } = getComputedStyle(around);
+        const { left, right, top, bottom } = around.getBoundingClientRect();
+        const across = overflowX !== 'visible' && (box.left < left - 1 || box.right > right + 1);
+        const down = overflowY !== 'visible' && !scrolled && (box.top < top - 3 || box.bottom > bottom + 3);
+        if (around === panel ? box.right > right + 1 || box.bottom > bottom + 3 : across || down)
+          say(`cut off: "${text.textContent}"`);
+        if (around === panel) break;
+      }
     }
   }
-} finally {
-  await browser.close();
-  server.close();
+  return [...new Set(found)];
 }
-process.exitCode = failures > 0 ? 1 : 0;
+
+async function looked(page: Page, uid: string, { mayBeEmpty }: Shots): Promise<string[]> {
+  const { errors, empty } = await reportOf(page);
+  const titles = await page.evaluate(() =>
+    Object.fromEntries([...document.querySelectorAll<HTMLElement>('[data-panel]')].map(({ dataset }) => [dataset.panel, dataset.title])),
+  );
+  const excused = (panel: string): boolean =>
+    empty[Number(panel)]!.queries.length > 0 && empty[Number(panel)]!.queries.every((query) => mayBeEmpty(uid, Number(panel), query));
+  const bare = Object.keys(empty).filter((panel) => empty[Number(panel)]!.whole);
+  const wrong = bare.filter((panel) => !excused(panel)).map((panel) => `${titles[panel]}: no data (panel ${panel})`);
+  const fine = new Set(bare.map((panel) => `${titles[panel]}: nothing is drawn`));
+  return [...errors, ...wrong, ...(await page.evaluate(faults)).filter((fault) => !fine.has(fault))];
+}
+
+async function board(browser: Browser, origin: string, shots: Shots, { uid }: Board, theme: Theme): Promise<string[]> {
+  const { scrape } = shots.quiet;
+  const query = new URLSearchParams({ theme, scrape: String(scrape) });
+  const { page, thrown } = await open(browser, `${origin}/d/${uid}?${query}`, shots.quiet, { width: WIDTH, height: 900 });
+  await wholePage(page);
+  const found = await image(page, join(shots.out, `${nameOf(uid)}-${theme}.webp`));
+  // As shipped for the picture; then what is in closed rows, by a click as a person would.
+  for (const row of await page.locator('[data-row][aria-expanded=false]').all()) await row.click();
+  await wholePage(page);
+  found.push(...(await looked(page, uid, shots)), ...thrown);
+  await page.close();
+  return found;
+}
+
+const nameOf = (uid: string): string => uid.replace(/^deliverability-/, '');
+
+/** The state and the bounce tile are red, the alert is listed first, the mark is on the trend: all of it without scrolling. */
+async function incident(browser: Browser, origin: string, shots: Shots, theme: Theme): Promise<string[]> {
+  const found: string[] = [];
+  const query = new URLSearchParams({ theme, scrape: String(shots.incident.scrape) });
+  for (const size of WINDOWS) {
+    const { page, thrown } = await open(browser, `${origin}/d/deliverability-overview?${query}`, shots.incident, size);
+    const shown = await page.evaluate(visible);
+    const wanted: (keyof typeof shown)[] = ['state', 'tile', 'alert', 'mark'];
+    found.push(...wanted.filter((what) => !shown[what]).map((what) => `${size.width}×${size.height}: ${what} does not show`));
+    found.push(...thrown, ...(await reportOf(page)).errors);
+    if (size === WINDOWS[0]) found.push(...(await image(page, join(shots.out, `overview-incident-${theme}.webp`))));
+    await page.close();
+  }
+  return found;
+}
+
+/** Runs in the page. */
+function visible() {
+  const inSight = (element: Element | null | undefined): boolean => {
+    if (!element) return false;
+    const { top, bottom, width, height } = element.getBoundingClientRect();
+    return width > 0 && height > 0 && top >= 0 && bottom <= innerHeight;
+  };
+  const panel = (title: string) => document.querySelector(`[data-title^="${title}"]`);
+  const red = (element: Element): boolean => {
+    const { backgroundColor, backgroundImage } = getComputedStyle(element);
+    return [...`${backgroundColor} ${backgroundImage}`.matchAll(/rgba?\((\d+), (\d+), (\d+)/g)].some(
+      ([, r, g, b]) => Number(r) > 170 && Number(g) < 110 && Number(b) < 130,
+    );
+  };
+  const redIn = (title: string): boolean => [...(panel(title)?.querySelectorAll('*') ?? [])].some((one) => red(one) && inSight(one));
+  const firstRow = [...(panel('Active alerts')?.querySelectorAll('[role=row]') ?? [])][1];
+  return {
+    state: redIn('Mail right now'),
+    tile: redIn('Bounce rate'),
+    alert: inSight(firstRow) && /Critical/.test(firstRow!.textContent!) && /EmailBounceRateHigh/.test(firstRow!.textContent!),
+    mark: inSight(panel('Bounce rate by domain')?.querySelector('[data-mark=red]')),
+  };
+}
+
+export async function shoot(shots: Shots): Promise<number> {
+  mkdirSync(shots.out, { recursive: true });
+  const server = await serve(shots.prometheus, shots.dashboards);
+  const origin = addressOf(server);
+  // Chromium refuses to sandbox itself for root.
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  const browser = await chromium.launch({ executablePath: await tool('chromium'), args });
+  let faulty = 0;
+  const tell = (what: string, found: string[]) => {
+    faulty += found.length;
+    console.log([`${found.length === 0 ? 'ok' : 'NOT OK'} ${what}`, ...new Set(found)].join('\n    '));
+  };
+  try {
+    for (const theme of THEMES) {
+      for (const one of boards(shots.dashboards)) {
+        if (shots.only !== undefined && nameOf(one.uid) !== shots.only) continue;
+        tell(`${nameOf(one.uid)}, ${theme}`, await board(browser, origin, shots, one, theme));
+      }
+      if (shots.only === undefined || shots.only === 'overview')
+        tell(`overview during the incident, ${theme}`, await incident(browser, origin, shots, theme));
+    }
+  } finally {
+    await browser.close();
+    server.close();
+    server.closeAllConnections();
+  }
+  return faulty;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      dashboards: { type: 'string', default: DASHBOARDS },
+      out: { type: 'string', default: join(import.meta.dirname, '../../docs/images') },
+      only: { type: 'string' },
+      /** JSON of a demo day that is served already. */
+      day: { type: 'string' },
+    },
+  });
+  const end = Math.floor(Date.now() / 7_200_000) * 7200;
+  const day = values.day === undefined ? await demoDay(24, end) : { ...JSON.parse(values.day), stop: async () => {} };
+  try {
+    const at = (seconds: number): Moment => ({ now: 1000 * seconds, scrape: 30 });
+    const storm = day.start + 0.15 * (day.end - day.start) + 25 * 60;
+    const { dashboards, out, only } = values;
+    const faulty = await shoot({
+      ...{ prometheus: day.url, dashboards, out, ...(only !== undefined && { only }) },
+      ...{ quiet: at(day.end), incident: at(storm), mayBeEmpty: () => false },
+    });
+    process.exitCode = faulty > 0 ? 1 : 0;
+  } finally {
+    await day.stop();
+  }
+}

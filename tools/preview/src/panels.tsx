@@ -69,6 +69,7 @@ function Stat(drawing: Drawing) {
   const theme = useTheme2();
   const options = (drawing.panel.options ?? {}) as Options;
   return (
+    <div data-drawn>
     <VizRepeater<FieldDisplay, { displayValues: DisplayValue[] } & Record<string, never>>
       getValues={() => displayValues(drawing, theme)}
       getAlignmentFactors={getDisplayValueAlignmentFactors as never}
@@ -98,6 +99,7 @@ function Stat(drawing: Drawing) {
       autoGrid
       orientation={orientationOf(options, drawing.width, drawing.height)}
     />
+    </div>
   );
 }
 
@@ -105,6 +107,7 @@ function Bars(drawing: Drawing) {
   const theme = useTheme2();
   const options = (drawing.panel.options ?? {}) as Options;
   return (
+    <div data-drawn>
     <VizRepeater<FieldDisplay, Record<string, never>>
       getValues={() => displayValues(drawing, theme)}
       getAlignmentFactors={getDisplayValueAlignmentFactors as never}
@@ -136,6 +139,7 @@ function Bars(drawing: Drawing) {
       renderCounter={0}
       orientation={orientationOf(options, drawing.width, drawing.height)}
     />
+    </div>
   );
 }
 
@@ -197,6 +201,8 @@ function Lines({ panel, data, range, marks, width, height }: Drawing) {
     >
       {(builder, aligned) => {
         drawMarks(builder, marks, (name) => theme.visualization.getColorByName(name));
+        // Room for the last time below the axis.
+        builder.setPadding([null, 16, null, null]);
         return (
           <TooltipPlugin
             config={builder}
