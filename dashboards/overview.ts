@@ -157,7 +157,7 @@ export default dashboard({
       height: 8,
       panels: [
         [8, 8, ratioTrend('Bounce rate by domain', BOUNCES).decimals(1)],
-        [9, 8, ratioTrend('Inbox rate by domain', INBOXED).min(0.5).max(1)],
+        [9, 8, ratioTrend('Inbox rate by domain', INBOXED).axisSoftMin(0.6).max(1)],
         [10, 8, ratioTrend('Complaint rate by domain', COMPLAINTS).decimals(2)],
       ],
     },

@@ -178,7 +178,9 @@ const scores = trend(
   REPUTATION,
   'Of 100, by service and target; the eight that were lowest at some time. Dashed: the thresholds.',
   '{{target}} {{service}}',
-).max(100);
+)
+  .min(0)
+  .max(100);
 
 const answers = series(
   'Answers of lists',

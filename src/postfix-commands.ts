@@ -92,14 +92,21 @@ export class PostfixCommands {
   async withHeader(ids: readonly string[], header: string, value: string, signal: AbortSignal): Promise<Set<string>> {
     const found = new Set<string>();
     let id = '';
+    let within = false;
     const line = (text: string) => {
-      const [, file] = /^\*\*\* [A-Z ]+ (\S+) \*\*\*$/.exec(text) ?? [];
+      const [, part, file] = /^\*\*\* ([A-Z ]+) (\S+) \*\*\*$/.exec(text) ?? [];
       if (file !== undefined) id = file.slice(file.lastIndexOf('/') + 1);
+      if (part !== undefined) within = part === 'MESSAGE CONTENTS';
       const colon = text.indexOf(':');
-      if (text.slice(0, colon).toLowerCase() === header.toLowerCase() && text.slice(colon + 1).trim() === value)
+      if (
+        within &&
+        text.slice(0, colon).toLowerCase() === header.toLowerCase() &&
+        text.slice(colon + 1).trim() === value
+      )
         found.add(id);
     };
-    const read = (some: readonly string[]) => run(this.asRoot('postcat', ['-hq', ...some]), { signal, line });
+    // Without the envelope (-e) it does not say whose header it prints.
+    const read = (some: readonly string[]) => run(this.asRoot('postcat', ['-ehq', ...some]), { signal, line });
     for (let from = 0; from < ids.length; from += BATCH) {
       const batch = ids.slice(from, from + BATCH);
       await read(batch).catch(async (error: Error) => {

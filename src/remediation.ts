@@ -173,6 +173,7 @@ export class Remediation {
     await this.parts.shelf.change(id, (incident) => {
       incident.onset ??= Math.min(onset, incident.startsAt);
     });
+    this.say(id, undefined, { seconds_before_alert: Math.round((startsAt - onset) / 1000) }, 'onset found');
     return 0;
   }
 

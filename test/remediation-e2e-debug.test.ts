@@ -68,7 +68,7 @@ async function world(t: TestContext, suffix: '' | '-next', helps: boolean): Prom
       remediation: {
         mode: 'enforce',
         prometheus: { url: `http://127.0.0.1:${prometheusPort}` },
-        ...{ look_after: '12s', escalate_after: '20s', window: '10s', min_samples: 10 },
+        ...{ look_after: '12s', escalate_after: '20s', window: '10s', min_samples: 10, call_timeout: '30s' },
         strategies: { 'pause-campaigns': { mode: 'enforce', actuators: ['mta1'], effect_in: '2s' } },
         actuators: { mta1: { type: 'postfix', ...pausable.config } },
       },

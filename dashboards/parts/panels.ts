@@ -76,26 +76,25 @@ export const scoreTile = (): Stat =>
     .max(100)
     .noValue('Not known yet');
 
-export function series(title: string, unit: string, description: string): TimeSeries {
-  return (
-    new TimeSeries()
-      .title(title)
-      .description(description)
-      .datasource(PROMETHEUS)
-      .unit(unit)
-      .min(0)
-      // Not the palette of many colours: red, orange and yellow are severities.
-      .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Shades).fixedColor('blue'))
-      .lineWidth(1)
-      .showPoints(VisibilityMode.Never)
-      .legend(
-        new VizLegendOptionsBuilder()
-          .showLegend(true)
-          .displayMode(LegendDisplayMode.List)
-          .placement(LegendPlacement.Bottom),
-      )
-      .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
-  );
+/** From 0 on, but where less is worse: there the low end is far from what matters. */
+export function series(title: string, unit: string, description: string, from: 0 | 'near' = 0): TimeSeries {
+  const panel = new TimeSeries()
+    .title(title)
+    .description(description)
+    .datasource(PROMETHEUS)
+    .unit(unit)
+    // Not the palette of many colours: red, orange and yellow are severities.
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Shades).fixedColor('blue'))
+    .lineWidth(1)
+    .showPoints(VisibilityMode.Never)
+    .legend(
+      new VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(LegendDisplayMode.List)
+        .placement(LegendPlacement.Bottom),
+    )
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi));
+  return from === 0 ? panel.min(0) : panel;
 }
 
 /** The course of a figure and the threshold lines. */
@@ -107,7 +106,7 @@ export function trend(
   description: string,
   legend = '{{sending_domain}}',
 ): TimeSeries {
-  return series(title, unit, description)
+  return series(title, unit, description, limit.worse === 'above' ? 0 : 'near')
     .withTarget(query('A', expr, { legend }))
     .withTarget(limitLines('limits', limit))
     .overrideByName('All mail', ALL_MAIL)
