@@ -122,14 +122,14 @@ const complaintTrend = trend(
 const openTrend = series(
   'Open rate by campaign',
   'percentunit',
-  'Opens of people in an hour by what was delivered in it: high right after a campaign began to be sent is usual. The six that were lowest at some time.',
+  'Opens of people in an hour by the busiest hour of the day, for opens trail their mail. The six that were lowest at some time.',
 ).withTarget(
   query(
     'A',
     worst(
       6,
       'campaign',
-      `sum by (campaign) (campaign:email_opens:increase1h${where(FILTERS)}) / (sum by (campaign) (campaign:email_delivered:increase1h${where(FILTERS)}) >= scalar(max(email_threshold:campaign_min_events)))`,
+      `sum by (campaign) (campaign:email_opens:increase1h${where(FILTERS)}) / (sum by (campaign) (campaign:email_complaints:samples1h${where(FILTERS)}) >= scalar(max(email_threshold:campaign_min_events)))`,
       { worse: 'below' },
       'ever',
     ),

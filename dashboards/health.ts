@@ -5,7 +5,7 @@
 import { dashboard } from './parts/board.ts';
 import { CLICKED, cell, links, onlyThis, to, UIDS, type Uid } from './parts/links.ts';
 import { ISSUES } from './parts/looks.ts';
-import { type Column, MAP_CELL, STATE, states, table, unit, width, worstFirst } from './parts/panels.ts';
+import { type Column, MAP_CELL, matrix, STATE, states, table, unit, width, worstFirst } from './parts/panels.ts';
 import { type Filter, firing, where, worst } from './parts/queries.ts';
 
 const FILTERS = ['sending_domain', 'sending_ip'] as const;
@@ -227,6 +227,38 @@ export default dashboard({
                 '{{sending_ip}}',
                 'The worst alert about each address, of the twenty that were worst at some time. What is known by domain only is on the left.',
               ),
+            ],
+          ],
+        },
+      ],
+    },
+    {
+      row: 'What the score is made of',
+      id: 20,
+      closed: true,
+      lines: [
+        {
+          height: 9,
+          panels: [
+            [
+              21,
+              24,
+              matrix(
+                'Parts of the score',
+                'Each part of the score of each domain: 100 % where all is well, 50 % at the threshold of severity high, 0 % as far again beyond it. A dash: nothing measures it, so it does not count.',
+                {
+                  expr: `min by (sending_domain, component) (domain:email_health:part${DOMAINS})`,
+                  rows: {
+                    label: 'sending_domain',
+                    name: 'Domain',
+                    look: [width(190), links(onlyThis('overview', 'sending_domain'))],
+                  },
+                  columns: 'component',
+                  known: ['bounces', 'complaints', 'inbox', 'authentication', 'content', 'delivery_time'],
+                },
+              )
+                .unit('percentunit')
+                .decimals(0),
             ],
           ],
         },

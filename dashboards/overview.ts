@@ -149,8 +149,8 @@ export default dashboard({
       height: 8,
       panels: [
         [5, 10, alertTable(RESOURCE)],
-        [6, 8, domains],
-        [12, 6, changed],
+        [6, 7, domains],
+        [12, 7, changed],
       ],
     },
     {

@@ -120,7 +120,8 @@ const checks = matrix(
   .mappings([words({ 0: ['Fails', COLOURS.high], 1: ['✓', PALE] }), NO_CELL])
   .cellOptions(FILLED)
   .align(FieldTextAlignment.Center)
-  .minWidth(70);
+  .minWidth(70)
+  .overrideByName('mx-certificate', [width(118)]);
 
 // --- Over time -----------------------------------------------------------------------------------------------------------
 
@@ -204,7 +205,8 @@ const problems = table('Problems found', 'What receivers refuse or distrust mail
     refId: 'problem',
     name: 'There',
     expr: `max by (target, check, problem) (email_dns_check_problem${TARGET})`,
-    look: [HIDDEN],
+    look: [],
+    drop: true,
   },
 ]).noValue('No problem was found');
 

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 const TOKENS = [
   'alerts.token',
   'grafana.password',
+  'incidents.password',
   'kumo.token',
   'people.token',
   'push.token',

@@ -4,6 +4,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import type { PostfixCommands } from './postfix-commands.ts';
 
@@ -64,6 +65,7 @@ export class PostfixTables {
   private readonly commands: PostfixCommands;
   /** What each table's index was made from, by this process: an index takes its time. */
   private readonly indexed = new Map<string, string>();
+  private indexedAt = 0;
 
   constructor(directory: string, commands: PostfixCommands) {
     this.directory = directory;
@@ -101,7 +103,12 @@ export class PostfixTables {
   private async index(table: string, signal: AbortSignal): Promise<void> {
     const type = typeIn(await this.commands.settings(signal), table);
     // One that main.cf does not ask needs none.
-    if (type !== undefined) await this.commands.index(`${type}:${table}`, signal);
+    if (type === undefined) return;
+    // Daemons know a change by the second in which it was made, and would miss the second one in it.
+    const wait = 1000 * (Math.floor(this.indexedAt / 1000) + 1) - Date.now();
+    if (wait > 0) await pause(wait, undefined, { signal });
+    await this.commands.index(`${type}:${table}`, signal);
+    this.indexedAt = Date.now();
   }
 
   private write(name: string, text: string): void {

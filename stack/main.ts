@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { check } from './check.ts';
+import { prepareDashboards, startDashboards } from './dashboards.ts';
 import { stopAll } from './processes.ts';
 import { legible, type Notification } from './receiver.ts';
 import { type Stack, startStack } from './stack.ts';
@@ -13,6 +14,7 @@ const USAGE = `npm run stack -- [options]
 
   --check                    unattended: ordinary traffic, then an incident; prints one line of JSON when the alert has
                              arrived, and ends with 0; ends with 1 and the reason when it does not arrive
+  --dashboards               the dashboards too, for want of a Grafana; the first time this installs what draws them (500 MB)
   --next                     Prometheus and Alertmanager of Debian sid instead of this machine's
   --incident=NAME            which one, see: node demo/main.ts --help (default: one after another; bounce_storm in a check)
   --incident-after=SECONDS   ordinary traffic before it (default: 60; 180 in a check, at least 150)
@@ -28,9 +30,18 @@ const flag = { type: 'boolean', default: false } as const;
 async function main(): Promise<void> {
   stopWithNpm();
   const { values } = parseArgs({
-    options: { check: flag, next: flag, help: flag, incident: text, 'incident-after': text, seed: text, rate: text },
+    options: {
+      check: flag,
+      next: flag,
+      dashboards: flag,
+      help: flag,
+      incident: text,
+      'incident-after': text,
+      seed: text,
+      rate: text,
+    },
   });
-  const { check: unattended, next, help, ...demo } = values;
+  const { check: unattended, next, dashboards: drawn, help, ...demo } = values;
   if (help) return void console.log(USAGE);
   if (unattended) {
     if (Number(demo['incident-after'] ?? LEAST_ORDINARY_S) < LEAST_ORDINARY_S) {
@@ -41,6 +52,7 @@ async function main(): Promise<void> {
     console.log(JSON.stringify(result));
     process.exit(0);
   }
+  if (drawn) await prepareDashboards();
   const stack = await startStack({
     next,
     demo: Object.entries(demo).map(([name, value]) => `--${name}=${value}`),
@@ -48,8 +60,9 @@ async function main(): Promise<void> {
     onIncident: ({ issue_type, sending_domain }) =>
       console.log(`\n⚠ An incident begins: ${issue_type} of ${sending_domain}\n`),
   });
-  console.log(introduction(stack, await pages(stack)));
-  const ends = stack.children.map(async (child) => {
+  const dashboards = drawn ? await startDashboards(stack.urls.prometheus) : undefined;
+  console.log(introduction(stack, await pages(stack), dashboards?.url));
+  const ends = [...stack.children, ...(dashboards ? [dashboards.child] : [])].map(async (child) => {
     const how = await child.ended;
     if (child.stopped) return;
     throw new Error(`${child.name} ${how}. It said:\n${child.log()}`);
@@ -74,11 +87,11 @@ async function pages({ urls }: Stack): Promise<string> {
   return (await fetch(`${old}/alerts`)).ok ? old : urls.prometheus;
 }
 
-function introduction({ urls, demo, directory }: Stack, ui: string): string {
+function introduction({ urls, demo, directory }: Stack, ui: string, dashboards: string | undefined): string {
   return `
   exporter      ${urls.exporter}            what it hears: ${urls.exporter}/metrics
   Prometheus    ${urls.prometheus}
-  Alertmanager  ${urls.alertmanager}
+  Alertmanager  ${urls.alertmanager}${dashboards === undefined ? '' : `\n  dashboards    ${dashboards}            their menu leads to the others`}
   files         ${directory}
 
 A made-up sender's mail is coming in: signed SendGrid posts, KumoMTA records, a growing Postfix log, pushed measurements.

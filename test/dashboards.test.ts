@@ -130,7 +130,7 @@ for (const board of BOARDS) {
     assert.equal(board.schemaVersion, 42);
     const names = [
       ...JSON.stringify(board).matchAll(
-        /"(inControlsMenu|repeatDirection|auto_min|auto_count|pluginVersion|__inputs|skipUrlSync|transparent)"/g,
+        /"(inControlsMenu|repeatDirection|auto_min|auto_count|pluginVersion|__inputs|skipUrlSync|transparent)":/g,
       ),
     ];
     assert.deepEqual(

@@ -28,7 +28,7 @@ function shortened(text: string): string {
     .replaceAll(/interval: \d+[smh]/g, 'interval: 1s')
     .replaceAll(/ keep_firing_for: \d+[smh]/g, ' keep_firing_for: 20s')
     .replaceAll(/ for: \d+[smh]/g, ' for: 2s')
-    .replaceAll('vector(0.10)', 'vector(0.9)');
+    .replaceAll('vector(0.10)', 'vector(Inf)');
 }
 
 interface World {
@@ -44,6 +44,14 @@ interface World {
 
 async function world(t: TestContext, suffix: '' | '-next', helps: boolean): Promise<World> {
   const dir = folder(t);
+  let storming = true;
+  let storm = Promise.resolve();
+  const stopStorm = async () => {
+    storming = false;
+    await storm;
+  };
+  // First of all that is stopped: nobody sends to what is gone.
+  t.after(stopStorm);
   const accepted = await Sink.start(t, 'accept');
   const refused = await Sink.start(t, 'refuse');
   const routes = { 'good.example': accepted, 'refuse.example': refused };
@@ -77,21 +85,14 @@ async function world(t: TestContext, suffix: '' | '-next', helps: boolean): Prom
   await startAlertmanager(t, dir, suffix, alertmanagerPort!, exporter.url, people.address);
   const url = await startPrometheus(t, dir, suffix, { prometheusPort, exporterPort, alertmanagerPort });
 
-  let storming = true;
-  const storm = (async () => {
+  storm = (async () => {
     while (storming) {
-      const sent = [
-        culprit.send(8, 'offers@news.example.com', 'reader@good.example'),
-        culprit.send(2, 'offers@news.example.com', 'reader@refuse.example'),
-      ];
+      // Where nothing is to change all of it bounces: a share of few messages changes by itself.
+      const sent = [culprit.send(helps ? 2 : 8, 'offers@news.example.com', 'reader@refuse.example')];
+      if (helps) sent.push(culprit.send(8, 'offers@news.example.com', 'reader@good.example'));
       await Promise.allSettled([...sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
     }
   })();
-  const stopStorm = async () => {
-    storming = false;
-    await storm;
-  };
-  t.after(stopStorm);
   const prometheus = async (query: string) => {
     const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
     const { data } = (await answer.json()) as { data: { result: { value: [number, string] }[] } };
@@ -195,7 +196,7 @@ test('a bounce storm: alert, strategy, a real Postfix paused, bounces fall, effe
   await eventually('the order is undone', () => said(exporter, 'order undone').length > 0, 20);
   await eventually('Postfix lets go what it kept', () => onHold(pausable) === 0, 30);
   assert.throws(() => holds(pausable), 'the entry is gone');
-  assert.ok(refused.recipients.length > before);
+  await eventually('it goes on its way', () => refused.recipients.length > before + 5);
   await eventually('nothing is in force', async () => (await exporter.metric('email_remediation_active')) === 0);
   const counted = { strategy: 'pause-campaigns', mode: 'enforce', outcome: 'effective' };
   await eventually(

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import test from 'node:test';
+import { stringify } from 'yaml';
 import { loadRemedies } from '../src/config.ts';
 import type { Incident, Measured, Remedied } from '../src/incident.ts';
 import { atTheEnd, escalation, judge, nextLook } from '../src/judgement.ts';
@@ -15,6 +16,7 @@ import { Prometheus, Unanswered } from '../src/prometheus.ts';
 import type { RemediationSettings, Strategy } from '../src/remediation-config.ts';
 import { folder } from './exporter.ts';
 import { treeOf } from './promql.ts';
+import { bothPass } from './promtool.ts';
 import {
   anIncident,
   aRemedied,
@@ -168,13 +170,14 @@ for (const [what, text, better, ago] of [
 
 // --- What is measured --------------------------------------------------------------------------------------------------
 
-test('each measure is PromQL over families that are exposed, narrowed by the labels of the alert and nothing in them', () => {
+test('each measure is PromQL over families that are exposed, narrowed by the labels of the alert and nothing in them', async (t) => {
   const known = new Set(catalogue.map(({ name }) => name));
   const nasty = 'a"} or vector(1) #\\';
   const names = ['source', 'sending_domain', 'sending_ip', 'provider', 'campaign', 'target', 'service', 'list'];
   const labels = Object.fromEntries(names.map((name) => [name, nasty]));
   const alerts = [...ISSUE_TYPES.map((issue_type) => ({ issue_type })), { alertname: 'EmailDeliverySlow' }];
   const unmeasured: string[] = [];
+  const queries: string[] = [];
   for (const alert of alerts)
     for (const about of [labels, { ...labels, campaign: '' }, {}]) {
       const measure = measureOf(alert);
@@ -184,6 +187,7 @@ test('each measure is PromQL over families that are exposed, narrowed by the lab
       }
       const scope = { labels: about, window: 15 * MINUTE, after: NOON };
       for (const query of [measure.level(scope), measure.samples?.(scope) ?? '1']) {
+        queries.push(query);
         assert.ok(!('broken' in treeOf(query)), query);
         for (const [name] of query
           .replaceAll(/"(?:[^"\\]|\\.)*"/g, (text) => (text.includes('vector') ? '""' : text))
@@ -193,6 +197,10 @@ test('each measure is PromQL over families that are exposed, narrowed by the lab
       }
     }
   assert.deepEqual([...new Set(unmeasured)], ['volume_anomaly']);
+  const rules = queries.map((expr, i) => ({ record: `m${i}`, expr }));
+  const file = join(folder(t), 'rules.yml');
+  writeFileSync(file, stringify({ groups: [{ name: 'measures', rules }] }));
+  await bothPass('check', 'rules', '--lint=none', file);
 });
 
 // --- Prometheus --------------------------------------------------------------------------------------------------------

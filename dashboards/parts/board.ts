@@ -47,19 +47,32 @@ function variable(label: Filter): QueryVariableBuilder {
 const mark = (name: string, color: string, expr: string): AnnotationQueryBuilder =>
   new AnnotationQueryBuilder().name(name).datasource(PROMETHEUS).enable(true).iconColor(color).expr(expr);
 
-const alertMarks = (filters: readonly Filter[], severity: 'critical' | 'high'): AnnotationQueryBuilder =>
-  mark(
-    severity === 'critical' ? 'Critical alerts' : 'High alerts',
-    COLOURS[severity],
-    `ALERTS${alerts(filters, 'alertstate="firing"', `severity="${severity}"`)}`,
-  )
-    .titleFormat('{{alertname}}')
-    .textFormat('{{severity}} {{sending_domain}} {{target}} {{provider}} {{campaign}} {{source}} {{instance}}')
-    .tagKeys('issue_type');
+/** Only the moment in which it began to be: were all drawn for as long as they last, nothing else would be seen. */
+const beginning = (expr: (offset: string) => string): string =>
+  `${expr('')}\nunless ${expr(' offset $__rate_interval')}`;
+const firingOf =
+  (filters: readonly Filter[], severity: 'critical' | 'high') =>
+  (offset: string): string =>
+    `max by (alertname, sending_domain, target, provider, campaign, source, instance) (ALERTS${alerts(filters, 'alertstate="firing"', `severity="${severity}"`)}${offset})`;
+const TELLS = '{{sending_domain}} {{target}} {{provider}} {{campaign}} {{source}} {{instance}}';
 
-const remedyMarks = mark('Remedies', COLOURS.remedy, 'sum by (strategy) (email_remediation_active{mode="enforce"}) > 0')
+/** Shaded for as long as they fire. */
+const criticalMarks = (filters: readonly Filter[]): AnnotationQueryBuilder =>
+  mark('Critical alerts', COLOURS.critical, firingOf(filters, 'critical')(''))
+    .titleFormat('{{alertname}}')
+    .textFormat(TELLS);
+const highMarks = (filters: readonly Filter[]): AnnotationQueryBuilder =>
+  mark('High alerts', COLOURS.high, beginning(firingOf(filters, 'high')))
+    .titleFormat('{{alertname}}')
+    .textFormat(TELLS);
+
+const remedyMarks = mark(
+  'Remedies',
+  COLOURS.remedy,
+  beginning((offset) => `(max by (strategy) (email_remediation_active{mode="enforce"}${offset}) > 0)`),
+)
   .titleFormat('{{strategy}}')
-  .textFormat('In force');
+  .textFormat('Applied');
 
 /** prom-client tells when its process began. The window grows with the step, so that none is overlooked between two of them. */
 const restartMarks = mark(
@@ -156,8 +169,8 @@ export function dashboard({ uid, title, description, filters, top, rows, from = 
     .time({ from, to: 'now' })
     .refresh('30s')
     .withVariable(new DatasourceVariableBuilder('datasource').label('Data Source').type('prometheus'))
-    .annotation(alertMarks(filters, 'critical'))
-    .annotation(alertMarks(filters, 'high'))
+    .annotation(criticalMarks(filters))
+    .annotation(highMarks(filters))
     .annotation(remedyMarks)
     .annotation(restartMarks)
     .link(

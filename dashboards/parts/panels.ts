@@ -26,6 +26,7 @@ import {
   type DynamicConfigValue,
   FieldColorBuilder,
   FieldColorModeId,
+  FieldColorSeriesByMode,
   type ValueMapping,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat';
@@ -83,8 +84,8 @@ export function series(title: string, unit: string, description: string, from: 0
     .description(description)
     .datasource(PROMETHEUS)
     .unit(unit)
-    // Not the palette of many colours: red, orange and yellow are severities.
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Shades).fixedColor('blue'))
+    // Not the palette of many colours: red, orange and yellow are severities. The more, the more purple.
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.ContinuousBlPu).seriesBy(FieldColorSeriesByMode.Max))
     .lineWidth(1)
     .showPoints(VisibilityMode.Never)
     .legend(
@@ -283,13 +284,14 @@ export const FILLED = {
   type: TableCellDisplayMode.ColorBackground,
   mode: TableCellBackgroundDisplayMode.Basic,
 } as const;
-/** There for links and for sorting only. */
-export const HIDDEN: DynamicConfigValue = { id: 'custom.hidden', value: true };
+/** There for links only. */
+export const HIDDEN: DynamicConfigValue = { id: 'custom.hideFrom', value: { viz: true } };
 
 /** A column is a label that names the rows, or a query that gives each row a number. */
 export type Column = { name: string; look: Look } & (
   | { label: string }
-  | { refId: string; expr: string; limit?: Limit }
+  /** `drop`: asked for its labels only. */
+  | { refId: string; expr: string; limit?: Limit; drop?: true }
 );
 
 const bare = (title: string, description: string): Table =>
@@ -319,7 +321,7 @@ export function table(title: string, description: string, columns: readonly Colu
   for (const column of columns)
     if ('expr' in column) panel.withTarget(query(column.refId, column.expr, { format: 'table' }));
   columns.forEach((column, i) => {
-    panel.overrideByName(column.name, [...column.look]);
+    if (!('drop' in column)) panel.overrideByName(column.name, [...column.look]);
     if (!('limit' in column) || column.limit === undefined) return;
     panel.withTarget(limitQuery(`${column.refId}_limits`, column.limit));
     panel.withTransformation(limitColours(`${column.refId}_limits`, column.limit, fields[i]));
@@ -328,6 +330,7 @@ export function table(title: string, description: string, columns: readonly Colu
     named(
       fields,
       columns.map(({ name }) => name),
+      fields.filter((_, i) => 'drop' in columns[i]!),
     ),
   );
 }

@@ -230,8 +230,10 @@ class Postfix implements Actuator {
   private async mustBeAsked(scope: Scope, verb: keyof typeof ASKED, signal: AbortSignal): Promise<void> {
     const table = join(this.config.directory, verb === 'pause' ? 'hold' : 'routes');
     const word = ASKED[verb][scope.of] ?? '';
-    const lines = (await this.commands.settings(signal)).split('\n');
-    if (!lines.some((line) => line.includes(`:${table}`) && line.includes(word)))
+    // A parameter stands at the beginning of its line, or after the service of master.cf that has its own.
+    const lines = (await this.commands.settings(signal)).split('\n').map((line) => `/${line}`);
+    const asks = word.endsWith('_maps') ? `/${word} =` : word;
+    if (!lines.some((line) => line.includes(`:${table}`) && line.includes(asks)))
       throw new Error(
         `main.cf does not ask ${table} by ${word}; add the line for it from docs/actuators.md, and reload Postfix`,
       );

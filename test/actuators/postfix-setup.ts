@@ -40,7 +40,7 @@ export async function prepare(directory: string, set: Record<string, string> = {
     run('postmap', [`hash:${join(own, table)}`]);
   }
   for (const transport of ['slow-half', 'slow-quarter'])
-    run('postconf', ['-M', `${transport}/unix=${transport} unix - - n - - smtp`]);
+    run('postconf', ['-M', `${transport}/unix=${transport} unix - - n - - smtp -o syslog_name=postfix/${transport}`]);
   const routes = run('postconf', ['-h', 'transport_maps']).trim();
   const lines = { ...MAIN_CF, transport_maps: `${MAIN_CF.transport_maps}, ${routes}`, ...set };
   const limits = { 'slow-half_destination_concurrency_limit': '1', 'slow-quarter_destination_rate_delay': '1s' };

@@ -1,14 +1,14 @@
 /** The actuator `postfix` against a real Postfix: what is paused stays in the queue whole, and leaves when it is undone. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import type { Actuator, Order } from '../../src/actuator.ts';
 import postfixType from '../../src/actuators/postfix.ts';
-import type { Action } from '../../src/incident.ts';
+import type { Action, Reach } from '../../src/incident.ts';
 import { eventually, folder } from '../exporter.ts';
 import { Postfix } from '../mta/postfix.ts';
 import { Sink } from '../mta/smtp.ts';
@@ -21,7 +21,7 @@ const order = (id: string, action: Action): Order => ({
   reason: 'high_bounce_rate',
   until: Date.now() + 3600_000,
 });
-const pause = (id: string, reach: Action['reach']) => order(id, { verb: 'pause', reach });
+const pause = (id: string, reach: Reach) => order(id, { verb: 'pause', reach });
 
 /** What tidies up after a suite. */
 type Context = TestContext;
@@ -89,7 +89,8 @@ class Receiver {
     const server = createServer((socket) => {
       let data: string[] | undefined;
       socket.write('220 sink\r\n');
-      createInterface({ input: socket }).on('line', (line) => {
+      const lines = createInterface({ input: socket }).on('error', () => {});
+      lines.on('line', (line) => {
         if (data === undefined) {
           if (line === 'DATA') data = [];
           socket.write(data ? '354 go on\r\n' : '250 ok\r\n');
@@ -112,6 +113,8 @@ class Receiver {
 /** One SMTP session. */
 async function session(port: number) {
   const socket = connect(port, '127.0.0.1');
+  // A server that hangs up is told by the reply that is missing.
+  socket.on('error', () => {});
   const lines = createInterface({ input: socket })[Symbol.asyncIterator]();
   const reply = async () => {
     for (;;) {
@@ -158,9 +161,11 @@ describe('a real Postfix', { concurrency: false }, () => {
   });
   const onHold = () => it.queue('hold').map(({ sender }) => sender);
   const empty = async () => {
+    const onItsWay = () => it.queue().some(({ queue }) => queue === 'active' || queue === 'incoming');
+    await eventually('nothing is on its way', () => !onItsWay());
     it.prepared.run('postsuper', ['-d', 'ALL']);
-    it.google.messages.length = 0;
     await eventually('the queue is empty', () => it.queue().length === 0);
+    it.google.messages.length = 0;
   };
 
   test('a domain paused: new mail and mail in the queue wait, and leave whole; what others hold stays', async () => {
@@ -275,20 +280,126 @@ describe('a real Postfix', { concurrency: false }, () => {
     assert.deepEqual(second, { held: [], routes: { 'gmail.com': `slow-quarter:[127.0.0.1]:${google.port}` } });
     await actuator.apply(half, first, signal());
     await actuator.apply(quarter, second, signal());
+    const domain = order('t3', { verb: 'throttle', reach: { sending_domain: 'example.net' }, share: 0.5 });
+    const third = await actuator.prepare(domain, signal());
+    prepared.run('postconf', ['-e', `relayhost = [127.0.0.1]:${google.port}`]);
+    await actuator.apply(domain, third, signal());
     const by = (key: string) => prepared.run('postmap', ['-q', key, `hash:${prepared.config.directory}/routes`]).trim();
     assert.match(by('gmail.com'), /^slow-quarter:/);
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    // trivial-rewrite(8) looks every ten seconds whether a table has changed.
+    await new Promise((resolve) => setTimeout(resolve, 11_000));
     const start = Date.now();
-    for (let i = 0; i < 4; i++) await send(postfix.port, NEWS, READER);
+    for (let i = 0; i < 4; i++) await send(postfix.port, NEWS, `reader${i}@gmail.com`);
     await eventually('they leave', () => google.messages.length === 4, 60);
     assert.ok(Date.now() - start >= 3000, `4 messages a second apart took ${Date.now() - start} ms`);
-    await eventually('the log is written', () =>
-      /slow-quarter\/smtp|postfix\/smtp/.test(readFileSync(postfix.log, 'utf8')),
-    );
+    await send(postfix.port, 'news@example.net', 'reader@elsewhere.example');
+    await eventually('the relay host has it', () => google.messages.length === 5);
+    const log = () => readFileSync(postfix.log, 'utf8');
+    await eventually('by the slow transport', () => /slow-half\/smtp\[.*elsewhere/.test(log()));
+    assert.equal(log().match(/slow-quarter\/smtp\[.*status=sent/g)?.length, 4);
+    await actuator.undo(domain, third, signal());
+    prepared.run('postconf', ['-e', 'relayhost =']);
     await actuator.undo(quarter, second, signal());
     assert.match(by('gmail.com'), /^slow-half:/);
     await actuator.undo(half, first, signal());
     assert.throws(() => by('gmail.com'));
     await empty();
   });
+
+  test('throttle of a domain or of everything keeps the relay host; what goes by another transport is refused', async () => {
+    const { actuator, prepared } = it;
+    const set = (line: string) => prepared.run('postconf', ['-e', line]);
+    const routes = async (reach: Reach) => {
+      const { routes } = (await actuator.prepare(order('t', { verb: 'throttle', reach, share: 0.5 }), signal())) as {
+        routes: unknown;
+      };
+      return routes;
+    };
+    const usual = prepared.run('postconf', ['-h', 'transport_maps']).trim();
+    const bySender = prepared.run('postconf', ['-h', 'sender_dependent_default_transport_maps']).trim();
+    set('relayhost = [relay.example.net]:587');
+    assert.deepEqual(await routes({ sending_domain: 'example.com' }), { '@example.com': 'slow-half:' });
+    assert.deepEqual(await routes({ sending_ip: '192.0.2.60' }), { all: 'slow-half:' });
+    set(`transport_maps = hash:${prepared.config.directory}/routes`);
+    assert.deepEqual(await routes({ provider: 'google' }), { 'gmail.com': 'slow-half:[relay.example.net]:587' });
+    set(`transport_maps = inline:{{.com=pool2:}}, hash:${prepared.config.directory}/routes`);
+    await assert.rejects(routes({ provider: 'google' }), /goes by the transport pool2; prepare a slow one/);
+    set(`transport_maps = hash:${prepared.config.directory}/routes`);
+    set(`sender_dependent_default_transport_maps = ${bySender}, inline:{{@example.com=pool2:}}`);
+    await assert.rejects(routes({ sending_domain: 'example.com' }), /goes by the transport pool2/);
+    await assert.rejects(routes({ sending_ip: '192.0.2.60' }), /depends on its sender/);
+    await assert.rejects(routes({ provider: 'google' }), /depends on its sender/);
+    set('transport_maps =');
+    await assert.rejects(routes({ provider: 'google' }), /main\.cf does not ask .*routes by transport_maps/);
+    for (const line of [
+      'relayhost =',
+      `transport_maps = ${usual}`,
+      `sender_dependent_default_transport_maps = ${bySender}`,
+    ])
+      set(line);
+  });
+
+  test('what is not set up says what to do', async () => {
+    const { open, prepared } = it;
+    const domain = pause('e1', { sending_domain: 'example.com' });
+    const nothing = { held: [], routes: {} };
+    const usual = prepared.run('postconf', ['-h', 'smtpd_sender_restrictions']).trim();
+    prepared.run('postconf', ['-e', 'smtpd_sender_restrictions =']);
+    await assert.rejects(open().prepare(domain, signal()), /main\.cf does not ask .*hold by sender:; add the line/);
+    prepared.run('postconf', ['-e', `smtpd_sender_restrictions = ${usual}`]);
+    const missing = open({ directory: join(prepared.config.directory, 'missing') });
+    await assert.rejects(
+      missing.apply(domain, nothing, signal()),
+      /orders\.json cannot be written \(ENOENT\); make a folder/,
+    );
+    await assert.rejects(
+      open({ programs: '/nowhere', command: [] }).prepare(domain, signal()),
+      /cannot be run \(ENOENT\)/,
+    );
+    await assert.rejects(open({ privileged: ['false'] }).undo(domain, { held: 'no' }, signal()), /held/);
+    const orders = join(prepared.config.directory, 'orders.json');
+    writeFileSync(orders, '{"half": ');
+    await assert.rejects(open().prepare(domain, signal()), /says which orders are in force, and cannot be read/);
+    rmSync(orders);
+    await assert.rejects(
+      open().undo(pause('../x y', { sending_domain: 'example.com' }), nothing, signal()),
+      /cannot stand/,
+    );
+  });
+
+  test('without the right to hold, nothing is said to be done, and undo makes it whole', async () => {
+    const { open, queue, postfix, prepared } = it;
+    await send(postfix.port, NEWS, 'reader@down.example');
+    await eventually('mail waits', () => queue('deferred').length === 1);
+    const order = pause('half', { sending_domain: 'example.com' });
+    const before = await open().prepare(order, signal());
+    const powerless = open({ privileged: ['false'] });
+    await assert.rejects(powerless.apply(order, before, signal()), /^Error: .*postsuper.* ended with status 1/);
+    await send(postfix.port, NEWS, READER);
+    assert.equal(queue('hold').length, 1, 'new mail is held all the same');
+    await assert.rejects(powerless.undo(order, before, signal()), /postsuper/);
+    await open().undo(order, before, signal());
+    assert.equal(queue('hold').length, 0);
+    assert.equal(readFileSync(join(prepared.config.directory, 'orders.json'), 'utf8'), '{}\n');
+    await empty();
+  });
+});
+
+test('a command that hangs ends with the call, and with all that it started', async (t) => {
+  const directory = folder(t);
+  const program = join(directory, 'postconf');
+  const pid = join(directory, 'pid');
+  writeFileSync(program, `#!/bin/sh\ntrap '' TERM\nsleep 300 & echo $! > ${pid}\nwait\nwait\n`);
+  chmodSync(program, 0o755);
+  const actuator = postfixType.open(postfixType.config.parse({ directory, programs: directory }) as never);
+  const began = Date.now();
+  const limit = new AbortController();
+  const asked = actuator.prepare(pause('h1', { sending_domain: 'example.com' }), limit.signal);
+  await eventually('it hangs', () => existsSync(pid) && readFileSync(pid, 'utf8') !== '');
+  limit.abort();
+  await assert.rejects(asked, /did not end in time, and was ended/);
+  assert.ok(Date.now() - began < 15_000);
+  const sleeper = Number(readFileSync(pid, 'utf8'));
+  await eventually('what it started is gone', () => !existsSync(`/proc/${sleeper}`));
+  await assert.rejects(actuator.prepare(pause('h2', { sending_domain: 'example.com' }), limit.signal), /was not begun/);
 });

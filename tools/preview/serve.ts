@@ -28,7 +28,10 @@ export function boards(directory: string): (Board & { text: string })[] {
     .filter((name) => name.endsWith('.json'))
     .map((name) => readFileSync(join(directory, name), 'utf8'))
     .map((text) => ({ ...(JSON.parse(text) as Board), text }))
-    .sort((a, b) => Number(b.uid.endsWith('overview')) - Number(a.uid.endsWith('overview')) || a.title.localeCompare(b.title));
+    .sort(
+      (a, b) =>
+        Number(b.uid.endsWith('overview')) - Number(a.uid.endsWith('overview')) || a.title.localeCompare(b.title),
+    );
 }
 
 function answer(res: ServerResponse, status: number, type = 'text/plain', body: string | Buffer = ''): void {
@@ -66,7 +69,9 @@ export function serve(prometheus: string, dashboards: string, port = 0): Promise
       answer(res, board ? 200 : 404, 'application/json', board?.text ?? '{}');
     } else page(res, pathname);
   });
-  return new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server)));
+  return new Promise((resolve, reject) =>
+    server.once('error', reject).listen(port, '127.0.0.1', () => resolve(server)),
+  );
 }
 
 export function addressOf(server: Server): string {

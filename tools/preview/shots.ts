@@ -4,11 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { PAST } from '../../demo/world.ts';
 import { tool } from '../../stack/tools.ts';
-import { demoDay } from '../../test/demo-day.ts';
-import { type Board, addressOf, boards, DASHBOARDS, serve } from './serve.ts';
+import { MAY_BE_EMPTY } from '../../test/may-be-empty.ts';
+import { addressOf, type Board, boards, serve } from './serve.ts';
 import type { Report } from './src/report.ts';
 
 /** A reader on a slow line waits for all of them. */
@@ -19,37 +19,27 @@ const WINDOWS = [
   { width: 1280, height: 800 },
   { width: 1920, height: 1080 },
 ];
+/** When all of the storm is in the window of the rates. */
+const INTO_S = 25 * 60;
 const THEMES = ['light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
 
-interface Moment {
-  /** Unix milliseconds. */
-  now: number;
-  /** Seconds between the samples that Prometheus holds. */
-  scrape: number;
-}
-
 export interface Shots {
-  prometheus: string;
+  day: { url: string; start: number; end: number; step: number };
   dashboards: string;
   out: string;
-  /** Of which the pictures are, and in which an incident is on. */
-  quiet: Moment;
-  incident: Moment;
-  /** `uid panel query` that may have no data. */
-  mayBeEmpty(uid: string, panel: number, query: string): boolean;
   only?: string;
 }
 
 /** In a page as somebody would see it then: clock, zone and language are fixed, so that the same data are the same picture. */
-async function open(browser: Browser, url: string, { now }: Moment, size: { width: number; height: number }) {
+async function open(browser: Browser, url: string, now: number, size: { width: number; height: number }) {
   const page = await browser.newPage({ viewport: size, timezoneId: 'UTC', locale: 'en-GB', reducedMotion: 'reduce' });
   const thrown: string[] = [];
   page.on('pageerror', ({ message }) => thrown.push(`thrown: ${message}`));
   page.on('console', (message) => {
     if (message.type() === 'error') thrown.push(`console: ${message.text()}`);
   });
-  await page.clock.setFixedTime(now);
+  await page.clock.setFixedTime(1000 * now);
   await page.goto(url);
   await settled(page);
   return { page, thrown };
@@ -123,13 +113,15 @@ function faults(): string[] {
   return [...new Set(found)];
 }
 
-async function looked(page: Page, uid: string, { mayBeEmpty }: Shots): Promise<string[]> {
+async function looked(page: Page, uid: string): Promise<string[]> {
   const { errors, empty } = await reportOf(page);
   const titles = await page.evaluate(() =>
-    Object.fromEntries([...document.querySelectorAll<HTMLElement>('[data-panel]')].map(({ dataset }) => [dataset.panel, dataset.title])),
+    Object.fromEntries(
+      [...document.querySelectorAll<HTMLElement>('[data-panel]')].map(({ dataset }) => [dataset.panel, dataset.title]),
+    ),
   );
   const excused = (panel: string): boolean =>
-    empty[Number(panel)]!.queries.length > 0 && empty[Number(panel)]!.queries.every((query) => mayBeEmpty(uid, Number(panel), query));
+    empty[Number(panel)]!.queries.every((query) => `${nameOf(uid)}/${panel} ${query}` in MAY_BE_EMPTY);
   const bare = Object.keys(empty).filter((panel) => empty[Number(panel)]!.whole);
   const wrong = bare.filter((panel) => !excused(panel)).map((panel) => `${titles[panel]}: no data (panel ${panel})`);
   const fine = new Set(bare.map((panel) => `${titles[panel]}: nothing is drawn`));
@@ -137,15 +129,15 @@ async function looked(page: Page, uid: string, { mayBeEmpty }: Shots): Promise<s
 }
 
 async function board(browser: Browser, origin: string, shots: Shots, { uid }: Board, theme: Theme): Promise<string[]> {
-  const { scrape } = shots.quiet;
-  const query = new URLSearchParams({ theme, scrape: String(scrape) });
-  const { page, thrown } = await open(browser, `${origin}/d/${uid}?${query}`, shots.quiet, { width: WIDTH, height: 900 });
+  const { end, step } = shots.day;
+  const url = `${origin}/d/${uid}?theme=${theme}&scrape=${step}`;
+  const { page, thrown } = await open(browser, url, end, { width: WIDTH, height: 900 });
   await wholePage(page);
   const found = await image(page, join(shots.out, `${nameOf(uid)}-${theme}.webp`));
   // As shipped for the picture; then what is in closed rows, by a click as a person would.
   for (const row of await page.locator('[data-row][aria-expanded=false]').all()) await row.click();
   await wholePage(page);
-  found.push(...(await looked(page, uid, shots)), ...thrown);
+  found.push(...(await looked(page, uid)), ...thrown);
   await page.close();
   return found;
 }
@@ -155,12 +147,17 @@ const nameOf = (uid: string): string => uid.replace(/^deliverability-/, '');
 /** The state and the bounce tile are red, the alert is listed first, the mark is on the trend: all of it without scrolling. */
 async function incident(browser: Browser, origin: string, shots: Shots, theme: Theme): Promise<string[]> {
   const found: string[] = [];
-  const query = new URLSearchParams({ theme, scrape: String(shots.incident.scrape) });
+  const { start, end, step } = shots.day;
+  const [, part] = PAST.find(([name]) => name === 'bounce_storm')!;
+  const now = start + part * (end - start) + INTO_S;
+  const url = `${origin}/d/deliverability-overview?theme=${theme}&scrape=${step}`;
   for (const size of WINDOWS) {
-    const { page, thrown } = await open(browser, `${origin}/d/deliverability-overview?${query}`, shots.incident, size);
+    const { page, thrown } = await open(browser, url, now, size);
     const shown = await page.evaluate(visible);
     const wanted: (keyof typeof shown)[] = ['state', 'tile', 'alert', 'mark'];
-    found.push(...wanted.filter((what) => !shown[what]).map((what) => `${size.width}×${size.height}: ${what} does not show`));
+    found.push(
+      ...wanted.filter((what) => !shown[what]).map((what) => `${size.width}×${size.height}: ${what} does not show`),
+    );
     found.push(...thrown, ...(await reportOf(page)).errors);
     if (size === WINDOWS[0]) found.push(...(await image(page, join(shots.out, `overview-incident-${theme}.webp`))));
     await page.close();
@@ -182,19 +179,21 @@ function visible() {
       ([, r, g, b]) => Number(r) > 170 && Number(g) < 110 && Number(b) < 130,
     );
   };
-  const redIn = (title: string): boolean => [...(panel(title)?.querySelectorAll('*') ?? [])].some((one) => red(one) && inSight(one));
-  const firstRow = [...(panel('Active alerts')?.querySelectorAll('[role=row]') ?? [])][1];
+  const redIn = (title: string): boolean =>
+    [...(panel(title)?.querySelectorAll('*') ?? [])].some((one) => red(one) && inSight(one));
+  const firstRow = panel('Active alerts')?.querySelector('[role=row][aria-rowindex="2"]');
+  const first = firstRow?.textContent ?? '';
   return {
     state: redIn('Mail right now'),
     tile: redIn('Bounce rate'),
-    alert: inSight(firstRow) && /Critical/.test(firstRow!.textContent!) && /EmailBounceRateHigh/.test(firstRow!.textContent!),
+    alert: inSight(firstRow?.querySelector('[role=gridcell]')) && /^Critical.*EmailBounceRateHigh/.test(first),
     mark: inSight(panel('Bounce rate by domain')?.querySelector('[data-mark=red]')),
   };
 }
 
 export async function shoot(shots: Shots): Promise<number> {
   mkdirSync(shots.out, { recursive: true });
-  const server = await serve(shots.prometheus, shots.dashboards);
+  const server = await serve(shots.day.url, shots.dashboards);
   const origin = addressOf(server);
   // Chromium refuses to sandbox itself for root.
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
@@ -219,30 +218,4 @@ export async function shoot(shots: Shots): Promise<number> {
     server.closeAllConnections();
   }
   return faulty;
-}
-
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: {
-      dashboards: { type: 'string', default: DASHBOARDS },
-      out: { type: 'string', default: join(import.meta.dirname, '../../docs/images') },
-      only: { type: 'string' },
-      /** JSON of a demo day that is served already. */
-      day: { type: 'string' },
-    },
-  });
-  const end = Math.floor(Date.now() / 7_200_000) * 7200;
-  const day = values.day === undefined ? await demoDay(24, end) : { ...JSON.parse(values.day), stop: async () => {} };
-  try {
-    const at = (seconds: number): Moment => ({ now: 1000 * seconds, scrape: 30 });
-    const storm = day.start + 0.15 * (day.end - day.start) + 25 * 60;
-    const { dashboards, out, only } = values;
-    const faulty = await shoot({
-      ...{ prometheus: day.url, dashboards, out, ...(only !== undefined && { only }) },
-      ...{ quiet: at(day.end), incident: at(storm), mayBeEmpty: () => false },
-    });
-    process.exitCode = faulty > 0 ? 1 : 0;
-  } finally {
-    await day.stop();
-  }
 }

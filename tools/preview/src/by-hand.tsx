@@ -18,8 +18,7 @@ const AXIS = 22;
 const LABEL_GAP = 10;
 const FONT = 12;
 
-const left = (at: number, { from, to }: TimeRange): number =>
-  (at - from.valueOf()) / (to.valueOf() - from.valueOf());
+const left = (at: number, { from, to }: TimeRange): number => (at - from.valueOf()) / (to.valueOf() - from.valueOf());
 
 /** On round times, as many as have room. */
 function ticks({ from, to }: TimeRange, width: number): number[] {
@@ -66,7 +65,13 @@ function Rows({
           {row % every === 0 ? name : ''}
         </div>
       ))}
-      <svg width={plot} height={height} style={{ position: 'absolute', left: label }} data-drawn={names.length} role="img">
+      <svg
+        width={plot}
+        height={height}
+        style={{ position: 'absolute', left: label }}
+        data-drawn={names.length}
+        role="img"
+      >
         <title>{names.join(', ')}</title>
         {children(plot, rowHeight)}
         {ticks(range, plot).map((at) => (
@@ -141,7 +146,12 @@ function stretches(frame: DataFrame, field: Field): Stretch[] {
     const at = Number(time.values[i]);
     const display = field.display!(value);
     const before = found.at(-1);
-    if (before && at - before.to < step / 2 && before.display.color === display.color && before.display.text === display.text)
+    if (
+      before &&
+      at - before.to < step / 2 &&
+      before.display.color === display.color &&
+      before.display.text === display.text
+    )
       before.to = at + step;
     else found.push({ from: at, to: at + step, display });
   });

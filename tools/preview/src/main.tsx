@@ -51,7 +51,12 @@ async function start(): Promise<void> {
   document.title = dashboard.title;
   const range = rangeOf(parameters, dashboard);
   const choices = await choose(dashboard.templating?.list ?? [], parameters, range);
-  const around = { range, choices, theme, marks: await marksOf(dashboard.annotations?.list ?? [], choices, range) } as const;
+  const around = {
+    range,
+    choices,
+    theme,
+    marks: await marksOf(dashboard.annotations?.list ?? [], choices, range),
+  } as const;
   createRoot(document.getElementById('root')!).render(
     <ThemeContext.Provider value={themes[theme]}>
       <GlobalStyles />

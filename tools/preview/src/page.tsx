@@ -95,7 +95,15 @@ function Period({ range }: { range: TimeRange }) {
   );
 }
 
-function Others({ link, boards, address }: { link: Link; boards: Board[]; address: (link: Link, to: string) => string }) {
+function Others({
+  link,
+  boards,
+  address,
+}: {
+  link: Link;
+  boards: Board[];
+  address: (link: Link, to: string) => string;
+}) {
   if (link.type !== 'dashboards') {
     return (
       <a href={address(link, link.url ?? '')} style={{ fontSize: 12 }}>
@@ -173,7 +181,11 @@ function Grid({ panels, around }: { panels: Panel[]; around: Surroundings }) {
       {shown.map(({ panel, y }) => {
         const { x, w, h } = panel.gridPos;
         const size = { width: px(w, column), height: px(h, GRID.height) };
-        const place = { position: 'absolute' as const, left: x * (column + GRID.gap), top: y * (GRID.height + GRID.gap) };
+        const place = {
+          position: 'absolute' as const,
+          left: x * (column + GRID.gap),
+          top: y * (GRID.height + GRID.gap),
+        };
         if (panel.type !== 'row') {
           return (
             <div key={panel.id} style={{ ...place, ...size }} data-panel={panel.id} data-title={panel.title}>
@@ -184,7 +196,12 @@ function Grid({ panels, around }: { panels: Panel[]; around: Surroundings }) {
         const open = panel.collapsed ? opened.has(panel.id) : !closed.has(panel.id);
         const toggle = panel.collapsed ? setOpened : setClosed;
         return (
-          <Row key={panel.id} style={{ ...place, ...size }} open={open} onToggle={() => toggle((set) => toggled(set, panel.id))}>
+          <Row
+            key={panel.id}
+            style={{ ...place, ...size }}
+            open={open}
+            onToggle={() => toggle((set) => toggled(set, panel.id))}
+          >
             {panel.title}
           </Row>
         );
@@ -211,7 +228,14 @@ function Row({
       aria-expanded={open}
       data-row
       onClick={onToggle}
-      style={{ ...style, ...typography.h5, background: 'none', border: 0, textAlign: 'left', color: colors.text.primary }}
+      style={{
+        ...style,
+        ...typography.h5,
+        background: 'none',
+        border: 0,
+        textAlign: 'left',
+        color: colors.text.primary,
+      }}
     >
       <Icon name={open ? 'angle-down' : 'angle-right'} /> {children}
     </button>

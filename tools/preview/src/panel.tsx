@@ -1,10 +1,5 @@
 /** One panel of the JSON becomes its queries' data, transformed, and the picture of it in Grafana's frame. */
-import {
-  type DataFrame,
-  LoadingState,
-  type TimeRange,
-  transformDataFrame,
-} from '@grafana/data';
+import { type DataFrame, LoadingState, type TimeRange, transformDataFrame } from '@grafana/data';
 import { PanelChrome } from '@grafana/ui';
 import { Component, type ReactNode, useEffect, useState } from 'react';
 import { lastValueFrom } from 'rxjs';

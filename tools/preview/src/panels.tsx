@@ -70,35 +70,35 @@ function Stat(drawing: Drawing) {
   const options = (drawing.panel.options ?? {}) as Options;
   return (
     <div data-drawn>
-    <VizRepeater<FieldDisplay, { displayValues: DisplayValue[] } & Record<string, never>>
-      getValues={() => displayValues(drawing, theme)}
-      getAlignmentFactors={getDisplayValueAlignmentFactors as never}
-      renderValue={({ value, width, height, alignmentFactors, count }) => (
-        <BigValue
-          value={value.display}
-          sparkline={value.sparkline && { ...value.sparkline, timeRange: drawing.range }}
-          colorMode={(options.colorMode as BigValueColorMode) ?? ('value' as BigValueColorMode)}
-          graphMode={(options.graphMode as BigValueGraphMode) ?? ('none' as BigValueGraphMode)}
-          textMode={(options.textMode as BigValueTextMode) ?? ('auto' as BigValueTextMode)}
-          justifyMode={options.justifyMode as never}
-          percentChangeColorMode={options.percentChangeColorMode as never}
-          alignmentFactors={alignmentFactors as never}
-          text={options.text as never}
-          disableWideLayout={options.wideLayout === false}
-          count={count}
-          theme={theme}
-          width={width}
-          height={height}
-        />
-      )}
-      width={drawing.width}
-      height={drawing.height}
-      source={drawing.data}
-      itemSpacing={3}
-      renderCounter={0}
-      autoGrid
-      orientation={orientationOf(options, drawing.width, drawing.height)}
-    />
+      <VizRepeater<FieldDisplay, { displayValues: DisplayValue[] } & Record<string, never>>
+        getValues={() => displayValues(drawing, theme)}
+        getAlignmentFactors={getDisplayValueAlignmentFactors as never}
+        renderValue={({ value, width, height, alignmentFactors, count }) => (
+          <BigValue
+            value={value.display}
+            sparkline={value.sparkline && { ...value.sparkline, timeRange: drawing.range }}
+            colorMode={(options.colorMode as BigValueColorMode) ?? ('value' as BigValueColorMode)}
+            graphMode={(options.graphMode as BigValueGraphMode) ?? ('none' as BigValueGraphMode)}
+            textMode={(options.textMode as BigValueTextMode) ?? ('auto' as BigValueTextMode)}
+            justifyMode={options.justifyMode as never}
+            percentChangeColorMode={options.percentChangeColorMode as never}
+            alignmentFactors={alignmentFactors as never}
+            text={options.text as never}
+            disableWideLayout={options.wideLayout === false}
+            count={count}
+            theme={theme}
+            width={width}
+            height={height}
+          />
+        )}
+        width={drawing.width}
+        height={drawing.height}
+        source={drawing.data}
+        itemSpacing={3}
+        renderCounter={0}
+        autoGrid
+        orientation={orientationOf(options, drawing.width, drawing.height)}
+      />
     </div>
   );
 }
@@ -108,37 +108,37 @@ function Bars(drawing: Drawing) {
   const options = (drawing.panel.options ?? {}) as Options;
   return (
     <div data-drawn>
-    <VizRepeater<FieldDisplay, Record<string, never>>
-      getValues={() => displayValues(drawing, theme)}
-      getAlignmentFactors={getDisplayValueAlignmentFactors as never}
-      renderValue={({ value, width, height, orientation, alignmentFactors }) => (
-        <BarGauge
-          value={value.display}
-          field={value.field}
-          display={value.view?.getFieldDisplayProcessor(value.colIndex!)}
-          displayMode={(options.displayMode as never) ?? 'gradient'}
-          valueDisplayMode={options.valueMode as never}
-          namePlacement={options.namePlacement as never}
-          showUnfilled={options.showUnfilled as never}
-          text={options.text as never}
-          orientation={orientation}
-          alignmentFactors={alignmentFactors as never}
-          theme={theme}
-          width={width}
-          height={height}
-          itemSpacing={8}
-        />
-      )}
-      width={drawing.width}
-      height={drawing.height}
-      minVizWidth={(options.minVizWidth as number) ?? 8}
-      minVizHeight={(options.minVizHeight as number) ?? 16}
-      maxVizHeight={(options.maxVizHeight as number) ?? 300}
-      source={drawing.data}
-      itemSpacing={8}
-      renderCounter={0}
-      orientation={orientationOf(options, drawing.width, drawing.height)}
-    />
+      <VizRepeater<FieldDisplay, Record<string, never>>
+        getValues={() => displayValues(drawing, theme)}
+        getAlignmentFactors={getDisplayValueAlignmentFactors as never}
+        renderValue={({ value, width, height, orientation, alignmentFactors }) => (
+          <BarGauge
+            value={value.display}
+            field={value.field}
+            display={value.view?.getFieldDisplayProcessor(value.colIndex!)}
+            displayMode={(options.displayMode as never) ?? 'gradient'}
+            valueDisplayMode={options.valueMode as never}
+            namePlacement={options.namePlacement as never}
+            showUnfilled={options.showUnfilled as never}
+            text={options.text as never}
+            orientation={orientation}
+            alignmentFactors={alignmentFactors as never}
+            theme={theme}
+            width={width}
+            height={height}
+            itemSpacing={8}
+          />
+        )}
+        width={drawing.width}
+        height={drawing.height}
+        minVizWidth={(options.minVizWidth as number) ?? 8}
+        minVizHeight={(options.minVizHeight as number) ?? 16}
+        maxVizHeight={(options.maxVizHeight as number) ?? 300}
+        source={drawing.data}
+        itemSpacing={8}
+        renderCounter={0}
+        orientation={orientationOf(options, drawing.width, drawing.height)}
+      />
     </div>
   );
 }
@@ -239,7 +239,7 @@ function Table({ panel, data, range, width, height, fieldConfig }: Drawing) {
 
 function Text({ panel, replace }: Drawing) {
   const html = renderTextPanelMarkdown(replace(String(panel.options?.content ?? '')));
-  // biome-ignore lint/security/noDangerouslySetInnerHtml: Grafana's own rendering, which cleans it.
+  // Grafana's own rendering, which cleans it.
   return <div className="markdown-html" dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
