@@ -2,7 +2,7 @@
  * Postfix's own commands become promises: postconf(1), postmap(1), postqueue(1), postcat(1), postsuper(1). They change nothing but
  * lookup tables of ours, and which mail is on hold.
  */
-import { run } from './command.ts';
+import { run } from './actuator-call.ts';
 import type { Fields } from './foreign.ts';
 
 /** One message in the queue. */

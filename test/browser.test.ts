@@ -68,6 +68,13 @@ const one = async (exporter: Exporter, severity: string): Promise<Told> =>
 const SIZES = [360, 1280];
 const SCHEMES = ['light', 'dark'] as const;
 
+const SCRIPT = (runOnly: object) => `axe.run(document, ${JSON.stringify({ runOnly, resultTypes: ['violations'] })})
+  .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`;
+
+/** Only colours depend on the scheme. */
+const violations = (page: Page, scheme: 'light' | 'dark'): Promise<string[]> =>
+  page.evaluate(SCRIPT(scheme === 'light' ? RULES : { type: 'rule', values: ['color-contrast'] }));
+
 /** What somebody would call broken of the page that is open. */
 async function faults(page: Page): Promise<string[]> {
   const found: string[] = [];
@@ -75,14 +82,11 @@ async function faults(page: Page): Promise<string[]> {
     await page.emulateMedia({ colorScheme });
     for (const width of SIZES) {
       await page.setViewportSize({ width, height: 740 });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
       if (wide > width) found.push(`${wide} px on a screen of ${width}`);
     }
-    const violations =
-      page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ['violations'] })
-      .then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')))`);
-    found.push(...((await violations) as string[]).map((violation) => `${colorScheme}: ${violation}`));
-    const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    found.push(...(await violations(page, colorScheme)).map((violation) => `${colorScheme}: ${violation}`));
+    const back = await page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
     const bright = Number(/\d+/.exec(back)) > 128;
     if (bright !== (colorScheme === 'light')) found.push(`${back} is not ${colorScheme}`);
   }
@@ -178,19 +182,23 @@ describe('in Chromium', { skip }, () => {
   });
 });
 
+interface Focus {
+  tag: string;
+  text: string;
+  /** Something shows that it is there. */
+  ring: boolean;
+}
+const FOCUS = `(() => {
+  const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+  const { tagName, textContent } = document.activeElement;
+  return { tag: tagName, text: textContent, ring: outlineStyle !== 'none' && outlineWidth !== '0px' };
+})()`;
+
 /** As somebody without a mouse gets there, and with the ring that shows where they are. */
 async function tabTo(page: Page, tag: string, text = /./): Promise<void> {
   for (let presses = 0; presses < 40; presses++) {
     await page.keyboard.press('Tab');
-    const at = await page.evaluate(() => {
-      const element = document.activeElement ?? document.body;
-      const { outlineStyle, outlineWidth } = getComputedStyle(element);
-      return {
-        tag: element.tagName,
-        text: element.textContent ?? '',
-        ring: outlineStyle !== 'none' && outlineWidth !== '0px',
-      };
-    });
+    const at = await page.evaluate<Focus>(FOCUS);
     assert.ok(at.tag === 'BODY' || at.ring, `nothing shows that the focus is on ${at.tag} ${at.text}`);
     if (at.tag === tag && text.test(at.text)) return;
   }

@@ -75,10 +75,12 @@ export const COMPLAINTS: Rate = {
     evident: 'domain:email_complaints:ratio_evident30m',
   },
 };
-/** Measured on seed lists and panels of different size, so weighted by it; a measurement that does not say counts once. */
-export const MEASURED = `email_measurement_inbox_ratio${where(SENDER)}`;
-export const WEIGHT = `(sum without (measurement) (email_measurement_samples${where(SENDER, 'measurement="inbox_rate"')}) or 0 * ${MEASURED} + 1)`;
-export const INBOXED: Rate = { limit: INBOX, part: `${MEASURED} * ${WEIGHT}`, whole: `${WEIGHT} and ${MEASURED}` };
+/** Measured on seed lists and panels of different size, so weighted by it; see rules/inbox.yml. */
+export const INBOXED: Rate = {
+  limit: INBOX,
+  part: `domain:email_measurement_inbox:inboxed${where(['sending_domain'])}`,
+  whole: `domain:email_measurement_inbox:samples${where(['sending_domain'])}`,
+};
 
 export const byDomain = ({ part, whole, least }: Rate): string =>
   ratio('sending_domain', part, whole) +
