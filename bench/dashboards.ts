@@ -22,7 +22,7 @@ import { exposed, withRules } from '../test/rule-lints.ts';
 const { values: options } = parseArgs({
   options: {
     days: { type: 'string', default: '30' },
-    domains: { type: 'string', default: '8' },
+    domains: { type: 'string', default: '4' },
     each: { type: 'boolean', default: false },
   },
 });

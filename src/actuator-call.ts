@@ -32,7 +32,6 @@ export async function ask(url: URL, { method, headers = {}, body, signal }: Aske
     const response = await fetch(url, {
       method,
       headers,
-      signal,
       redirect: 'manual',
       ...(body !== undefined && { body }),
     });
@@ -154,7 +153,7 @@ export function run(command: readonly string[], { signal, input = '', line, quie
       };
       kill('SIGTERM');
       setTimeout(() => kill('SIGKILL'), GRACE_MS).unref();
-      reject(new Error(`${name} did not end in time, and was ended; is Postfix's queue very long, or its disk slow?`));
+      reject(new Error(`${name} did not end in time, and was ended; is the machine overloaded?`));
     };
     signal.addEventListener('abort', end, { once: true });
     let said = '';

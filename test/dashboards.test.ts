@@ -217,6 +217,20 @@ test('no number is written down that a threshold series holds', () => {
   }
 });
 
+test('the overview tells what is wrong without scrolling', () => {
+  // 1080 pixels less the browser's and Grafana's own bars; a row of the grid is 38 high.
+  const rows = Math.floor((1080 - 220) / 38);
+  const shown = OVERVIEW.panels.filter(({ gridPos }) => gridPos.y + gridPos.h <= rows).map(({ title }) => title);
+  for (const title of [
+    'Mail right now',
+    'Bounce rate',
+    'Active alerts',
+    'Domains, worst first',
+    'Bounce rate by domain',
+  ])
+    assert.ok(shown.includes(title), title);
+});
+
 test('provisioning finds the dashboards and knows how often Prometheus scrapes', () => {
   const { datasources } = parse(read('grafana/provisioning/datasources/deliverability.yaml')) as {
     datasources: { type: string; uid: string; url: string; jsonData: Record<string, string> }[];

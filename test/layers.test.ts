@@ -39,6 +39,16 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   blocklists: ['blocklist'],
   remedies: ['remedy', 'incident', 'resource'],
+  actuators: [
+    'actuator',
+    'actuator-call',
+    'incident',
+    'secret',
+    'sigv4',
+    'postfix-commands',
+    'postfix-routes',
+    'postfix-tables',
+  ],
 };
 /** Only these know of a folder's files by name; main knows everything. */
 const KNOWERS: Record<string, readonly string[]> = {
