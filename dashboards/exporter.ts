@@ -61,7 +61,7 @@ const tiles = [
   ).decimals(1),
   sparkled(
     'Not counted',
-    `(sum(${rate(items, 'result!="counted"')}) or 0 * sum(${rate(items)})) / (sum(${rate(items)}) > 0)`,
+    `1 - sum(${rate(items, 'result="counted"')}) / (sum(${rate(items)}) > 0)`,
     'percentunit',
     'Share of items that moved no counter: duplicates and late ones do no harm, the rest deserves a look.',
   ).decimals(2),

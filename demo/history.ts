@@ -20,6 +20,9 @@ import {
   durationVariant,
   eventFamilies,
   GAUGES,
+  INCIDENT_COUNTERS,
+  INCIDENT_GAUGES,
+  INCIDENT_HISTOGRAMS,
   MEASUREMENTS,
   resourceVariant,
   resultVariant,
@@ -32,6 +35,7 @@ import kumomta from '../src/sources/kumomta.ts';
 import postfix from '../src/sources/postfix.ts';
 import push from '../src/sources/push.ts';
 import sendgrid from '../src/sources/sendgrid.ts';
+import { lookedUp } from './looked-up.ts';
 import { Plan } from './plan.ts';
 import { type Fact, Traffic } from './traffic.ts';
 import { measurements, type PushedMeasurement } from './voices/push.ts';
@@ -76,10 +80,17 @@ class History {
   private readonly lastEvent = new Map<string, number>();
   private measured: PushedMeasurement[] = [];
   private measuredAt = 0;
+  private told = 0;
   private readonly written = new Map<string, { value: number; at: number }>();
 
-  constructor(common: string) {
+  private readonly start: number;
+  private readonly seconds: number;
+
+  /** `start`: Unix seconds of its beginning, of which `seconds` follow. */
+  constructor(common: string, start: number, seconds: number) {
     this.common = common;
+    this.start = start;
+    this.seconds = seconds;
     for (const { feed, voice } of STREAMS) {
       this.member('feed', [feed], []);
       if (voice !== 'postfix') this.posts.set(feed, 0);
@@ -102,6 +113,9 @@ class History {
       this.add(this.member('campaign', [stream.feed, stream.domain, campaign], GIVES[stream.voice]), variant, 1);
     }
     this.add(this.member('feed', [stream.feed], []), resultVariant('counted'), 1);
+    // A sender that did not hear the answer tells it once more.
+    if (stream.voice === 'kumomta' && ++this.told % 300 === 0)
+      this.add(this.member('feed', [stream.feed], []), resultVariant('duplicate'), 1);
     this.lastEvent.set(stream.feed, start + fact.at);
   }
 
@@ -135,6 +149,7 @@ class History {
     }
     this.writeMeasured(line);
     this.writeProgram(line, at);
+    for (const [name, labels, value] of lookedUp(this.start, this.seconds, at)) line(name, text(labels), value);
     return `${lines.join('\n')}\n`;
   }
 
@@ -248,12 +263,23 @@ function types(): string {
     ...Object.values(MEASUREMENTS),
     ...Object.values(CHECK_GAUGES),
     ...Object.values(GAUGES),
-    { name: 'up' },
+    ...Object.values(INCIDENT_GAUGES),
+    ...[
+      'up',
+      'process_start_time_seconds',
+      'process_resident_memory_bytes',
+      'nodejs_eventloop_lag_p99_seconds',
+      'scrape_duration_seconds',
+      'scrape_samples_scraped',
+    ].map((name) => ({ name })),
   ];
   const lines = [
     ...eventFamilies.map(({ name, type }) => [name, type] as const),
     ...gauges.map(({ name }) => [name, 'gauge'] as const),
-    [COUNTERS.posts.name, 'counter'] as const,
+    ...[...Object.values(COUNTERS), ...Object.values(INCIDENT_COUNTERS), { name: 'process_cpu_seconds_total' }].map(
+      ({ name }) => [name, 'counter'] as const,
+    ),
+    ...Object.values(INCIDENT_HISTOGRAMS).map(({ name }) => [name, 'histogram'] as const),
   ].map(([name, type]) => `# TYPE ${type === 'counter' ? name.replace(/_total$/, '') : name} ${type}`);
   return `${lines.join('\n')}\n`;
 }
@@ -275,7 +301,7 @@ async function main(argv: string[]): Promise<void> {
   const start = Math.floor((end! - seconds) / step!) * step!;
   const plan = Plan.past(seconds);
   const traffic = new Traffic({ seed: seed!, rate: rate!, plan, startHour: (start % 86400) / 3600 });
-  const history = new History(text({ job: values.job, instance: values.instance }));
+  const history = new History(text({ job: values.job, instance: values.instance }), start, seconds);
   const out = process.stdout;
   out.write(types());
   let round = 0;

@@ -32,6 +32,7 @@ export async function ask(url: URL, { method, headers = {}, body, signal }: Aske
     const response = await fetch(url, {
       method,
       headers,
+      signal,
       redirect: 'manual',
       ...(body !== undefined && { body }),
     });

@@ -34,6 +34,8 @@ const TARGET = ['job', 'instance'];
 /** Of Prometheus and Alertmanager about themselves, as both 2.42 and 3.5, 0.25 and 0.33 expose them. */
 const FOREIGN: Readonly<Record<string, readonly string[]>> = {
   up: [],
+  scrape_duration_seconds: [],
+  scrape_samples_scraped: [],
   prometheus_rule_evaluation_failures_total: ['rule_group'],
   prometheus_rule_group_iterations_missed_total: ['rule_group'],
   prometheus_rule_group_last_duration_seconds: ['rule_group'],

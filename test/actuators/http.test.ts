@@ -46,7 +46,7 @@ const SAID: Partial<Record<Ill, RegExp>> = {
 /** Whatever is wrong, each call ends in time, says so, and says nothing that it must not. */
 function survives(set: (t: TestContext) => Promise<{ server: Server; actuator: Actuator; it: Order }>, except: Ill[]) {
   for (const ill of ILLS.filter((ill) => !except.includes(ill)))
-    test(`a server that is ill: ${ill}`, async (t) => {
+    test(`a server that is ill: ${ill}`, { timeout: 30_000 }, async (t) => {
       const { server, actuator, it } = await set(t);
       const before = await actuator.prepare(it, soon());
       server.ill = ill;
