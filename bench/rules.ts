@@ -66,7 +66,10 @@ function exposition(count: number, n: number, at: number): string {
     // One address in twenty is being warmed up.
     if (domain % 10 === 0) {
       const warming = `sending_ip="2001:db8::${domain.toString(16)}:${ip}"`;
-      lines.push(`email_warmup_plan_messages{${warming}} 5000 ${at * 1000}`, `email_warmup_day{${warming}} 5 ${at * 1000}`);
+      lines.push(
+        `email_warmup_plan_messages{${warming}} 5000 ${at * 1000}`,
+        `email_warmup_day{${warming}} 5 ${at * 1000}`,
+      );
     }
     const campaign = `source="esp${domain % 3}",sending_domain="d${domain}.example.com",campaign="c${domain}"`;
     add('email_campaign_delivered_total', campaign, pace * 9);
@@ -104,8 +107,12 @@ async function startPrometheus(directory: string, config: object): Promise<Serve
   await ready(child, `${url}/-/ready`, 120);
   const ask = async (path: string): Promise<unknown> => {
     const answer = await fetch(`${url}${path}`);
-    const { data, error } = (await answer.json()) as { data?: unknown; error?: string };
-    if (data === undefined) throw new Error(`${path}: ${error}`);
+    const text = await answer.text();
+    const { data, error } = (text.startsWith('{') ? JSON.parse(text) : { error: text }) as {
+      data?: unknown;
+      error?: string;
+    };
+    if (data === undefined) throw new Error(`${path}: ${answer.status} ${error}. Prometheus said:\n${child.log()}`);
     return data;
   };
   return { ask, stop: child.stop };
@@ -146,7 +153,12 @@ async function durations(prometheus: Server, times: number): Promise<Map<string,
 async function printRules(prometheus: Server): Promise<void> {
   const share = new Map(shipped.map((group) => [group.name, intervalOf(group)]));
   const all = (await evaluations(prometheus)).flatMap(({ name: group, rules }) =>
-    rules.map(({ name, evaluationTime }) => ({ group, name, took: evaluationTime, share: evaluationTime / share.get(group)! })),
+    rules.map(({ name, evaluationTime }) => ({
+      group,
+      name,
+      took: evaluationTime,
+      share: evaluationTime / share.get(group)!,
+    })),
   );
   for (const { group, name, took, share } of all.toSorted((a, b) => b.share - a.share).slice(0, 60))
     console.error(`${(100 * share).toFixed(3).padStart(7)} % ${took.toFixed(3)} s ${group} ${name}`);
@@ -199,7 +211,14 @@ async function writePast(prometheus: Server, directory: string, now: number, wri
   writeSync(file, '# EOF\n');
   closeSync(file);
   const promtool = await tool(values.next ? 'promtool-next' : 'promtool');
-  const args = ['tsdb', 'create-blocks-from', '--max-block-duration=162h', 'openmetrics', path, join(directory, 'data')];
+  const args = [
+    'tsdb',
+    'create-blocks-from',
+    '--max-block-duration=162h',
+    'openmetrics',
+    path,
+    join(directory, 'data'),
+  ];
   if (samples > 0) await run(promtool, args, { maxBuffer: 1e8 });
   rmSync(path);
   return samples;

@@ -78,12 +78,6 @@ const compared = table(
     ...ofPeriod('complaints', 'Complaints', CAMPAIGN_COMPLAINT),
     ...ofPeriod('opens', 'Opened'),
     ...ofPeriod('clicks', 'Clicked'),
-    {
-      refId: 'unsubscribes',
-      name: 'Left',
-      expr: share('unsubscribes'),
-      look: [...unit('percentunit', 2), width(80)],
-    },
   ],
 ).sortBy(worstFirst('State', 'Bounced'));
 

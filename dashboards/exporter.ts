@@ -54,7 +54,7 @@ const tiles = [
     'Whether the last reload succeeded. If not, the configuration before it is in force.',
   ),
   sparkled(
-    'Counted per second',
+    'Counted/s',
     `sum(${rate(items, 'result="counted"')})`,
     'short',
     'Events that moved a counter, per second.',

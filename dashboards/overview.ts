@@ -26,7 +26,7 @@ import { BOUNCES, byDomainEvident, COMPLAINTS, INBOXED, RESOURCE, sum } from './
 // --- The top: what is wrong, and where -----------------------------------------------------------------------------------
 
 const now = state(
-  'Mail right now',
+  'Mail now',
   `max(\n${firing(RESOURCE)}\n)\nor 0 * max(deliverability_exporter_build_info)`,
   STATES,
   'The worst severity that fires, of everything chosen above. "Fine" needs an exporter that is being scraped; without one it says "No data".',
@@ -64,7 +64,7 @@ const aboutDomain = (domain: string) => [
 const concludedByDomain = sum('sending_domain', BOUNCES.whole);
 const domains = table(
   'Domains, worst first',
-  'Each sending domain: its worst alert, bounce rate (15 min), complaint rate (30 min), inbox rate, and how much mail concluded in 15 minutes. A dash: too little to judge. Click a name to see it alone.',
+  'Each sending domain: its worst alert, bounce rate (15 min), complaint rate (30 min) and inbox rate. A dash: too little to judge. Click a name to see it alone.',
   [
     {
       label: 'sending_domain',
@@ -98,7 +98,6 @@ const domains = table(
       limit: INBOXED.limit,
       look: [...unit('percentunit', 0), COLOURED, width(60)],
     },
-    { refId: 'mail', name: 'Mail', expr: `round(${concludedByDomain})`, look: [width(65)] },
   ],
 ).sortBy(worstFirst('State', 'Bounced'));
 

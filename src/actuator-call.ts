@@ -149,7 +149,7 @@ export function run(command: readonly string[], { signal, input = '', line, quie
         try {
           if (child.pid !== undefined) process.kill(-child.pid, how);
         } catch {
-          // It is gone, or another's: sudo hands our SIGTERM on to what it runs.
+          // It is gone, or runs as root by sudo, and is not ours to end; nobody waits for it any more.
         }
       };
       kill('SIGTERM');

@@ -3,9 +3,9 @@
  * (axe-core's rules, WCAG 2.2 AA), and a verdict is two clicks or some keys away.
  */
 import assert from 'node:assert/strict';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import axe from 'axe-core';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { tool } from '../stack/tools.ts';
 import { type Exporter, startExporter } from './exporter.ts';
 
@@ -93,12 +93,10 @@ async function faults(page: Page): Promise<string[]> {
   return found;
 }
 
-describe('in Chromium', { skip }, () => {
-  let browser: Browser;
-  before(async () => {
-    browser = await chromium.launch({ executablePath: program as string });
-  });
-  after(() => browser.close());
+test('in Chromium', { skip }, async (all) => {
+  const browser = await chromium.launch({ executablePath: program as string });
+  all.after(() => browser.close());
+  const exporter = await filled(all);
 
   async function open(t: TestContext, options: BrowserContextOptions): Promise<{ page: Page; thrown: string[] }> {
     const context = await browser.newContext(options);
@@ -114,8 +112,7 @@ describe('in Chromium', { skip }, () => {
     return { page, thrown };
   }
 
-  test('every page fits and hinders nobody, narrow and wide, light and dark', async (t) => {
-    const exporter = await filled(t);
+  await all.test('every page fits and hinders nobody, narrow and wide, light and dark', async (t) => {
     const { links } = await one(exporter, 'critical');
     const ours = ['/incidents', '/', links.page, links.acknowledge, `${links.acknowledge}x`, '/incidents/none'];
     const known = await open(t, { baseURL: exporter.url, httpCredentials: SRE });
@@ -134,41 +131,44 @@ describe('in Chromium', { skip }, () => {
     assert.doesNotMatch(await stranger.page.content(), /Complaints|spring-sale/);
   });
 
-  test('without JavaScript, by mouse, on a phone: from the first page to a verdict in two clicks', async (t) => {
-    const exporter = await filled(t);
-    const { page } = await open(t, {
-      ...{ baseURL: exporter.url, httpCredentials: SRE, javaScriptEnabled: false },
-      viewport: { width: 360, height: 740 },
-    });
-    // Asked once, a browser says of itself who one is.
-    await page.goto('/incidents');
-    await page.goto('/');
-    await page.getByRole('link', { name: /\(critical\)/ }).click();
-    await page.getByRole('button', { name: 'False alarm' }).click();
-    await page.getByRole('heading', { name: 'Thank you' }).waitFor();
-    assert.equal((await one(exporter, 'critical')).verdict?.verdict, 'false_positive');
-    assert.equal((await one(exporter, 'high')).verdict, null);
-  });
-
-  test('a link from a message changes nothing until the button on its page is pressed, by keys alone', async (t) => {
-    const exporter = await filled(t);
-    const { page } = await open(t, { baseURL: exporter.url, javaScriptEnabled: false });
-    for (const act of ['acknowledge', 'false_positive'] as const) {
-      const { links } = await one(exporter, 'high');
-      await page.goto(links[act]);
-      const before = await one(exporter, 'high');
-      assert.equal(act === 'acknowledge' ? before.acknowledged : before.verdict, null);
-      await tabTo(page, 'BUTTON');
-      await page.keyboard.press(act === 'acknowledge' ? 'Enter' : 'Space');
+  await all.test(
+    'without JavaScript, by mouse, on a phone: from the first page to a verdict in two clicks',
+    async (t) => {
+      const { page } = await open(t, {
+        ...{ baseURL: exporter.url, httpCredentials: SRE, javaScriptEnabled: false },
+        viewport: { width: 360, height: 740 },
+      });
+      // Asked once, a browser says of itself who one is.
+      await page.goto('/incidents');
+      await page.goto('/');
+      await page.getByRole('link', { name: /\(critical\)/ }).click();
+      await page.getByRole('button', { name: 'False alarm' }).click();
       await page.getByRole('heading', { name: 'Thank you' }).waitFor();
-    }
-    const { acknowledged, verdict } = await one(exporter, 'high');
-    assert.ok(acknowledged);
-    assert.equal(verdict?.verdict, 'false_positive');
-  });
+      assert.equal((await one(exporter, 'critical')).verdict?.verdict, 'false_positive');
+      assert.equal((await one(exporter, 'high')).verdict, null);
+    },
+  );
 
-  test('from the first page to a verdict by keys alone, and one sees where one is', async (t) => {
-    const exporter = await filled(t);
+  await all.test(
+    'a link from a message changes nothing until the button on its page is pressed, by keys alone',
+    async (t) => {
+      const { page } = await open(t, { baseURL: exporter.url, javaScriptEnabled: false });
+      for (const act of ['acknowledge', 'false_positive'] as const) {
+        const { links } = await one(exporter, 'high');
+        await page.goto(links[act]);
+        const before = await one(exporter, 'high');
+        assert.equal(act === 'acknowledge' ? before.acknowledged : before.verdict, null);
+        await tabTo(page, 'BUTTON');
+        await page.keyboard.press(act === 'acknowledge' ? 'Enter' : 'Space');
+        await page.getByRole('heading', { name: 'Thank you' }).waitFor();
+      }
+      const { acknowledged, verdict } = await one(exporter, 'high');
+      assert.ok(acknowledged);
+      assert.equal(verdict?.verdict, 'false_positive');
+    },
+  );
+
+  await all.test('from the first page to a verdict by keys alone, and one sees where one is', async (t) => {
     const { page } = await open(t, { baseURL: exporter.url, httpCredentials: SRE, javaScriptEnabled: false });
     await page.goto('/incidents');
     await page.goto('/');

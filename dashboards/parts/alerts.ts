@@ -29,7 +29,7 @@ export const alertTable = (filters: readonly Filter[]) =>
         refId: 'since',
         name: 'Since',
         expr: `1000 * min by (alertname, where) (${named(firingSince(filters))})`,
-        look: [...unit('dateTimeFromNow'), width(96)],
+        look: [...unit('dateTimeFromNow'), width(150)],
       },
     ],
   )

@@ -12,7 +12,7 @@ import type { Action, Reach } from '../../src/incident.ts';
 import { eventually, folder } from '../exporter.ts';
 import { Postfix } from '../mta/postfix.ts';
 import { Sink } from '../mta/smtp.ts';
-import { type Prepared, prepare } from './postfix-setup.ts';
+import { MAIN_CF, type Prepared, prepare } from './postfix-setup.ts';
 
 const signal = () => AbortSignal.timeout(20_000);
 const order = (id: string, action: Action): Order => ({
@@ -49,6 +49,7 @@ async function rig(t: Context, set: Record<string, string> = {}): Promise<Rig> {
   const routes = { 'gmail.com': google, 'yahoo.com': google, 'down.example': down };
   const postfix = await Postfix.start(t, directory, routes as never);
   const prepared = await prepare(directory, set);
+  t.after(() => prepared.stop());
   const open = (config: Record<string, unknown> = {}) =>
     postfixType.open(
       postfixType.config.parse({
@@ -402,4 +403,30 @@ test('a command that hangs ends with the call, and with all that it started', as
   const sleeper = Number(readFileSync(pid, 'utf8'));
   await eventually('what it started is gone', () => !existsSync(`/proc/${sleeper}`));
   await assert.rejects(actuator.prepare(pause('h2', { sending_domain: 'example.com' }), limit.signal), /was not begun/);
+});
+
+test('two changes of a table are never in one second, for daemons would miss the second', async (t) => {
+  const directory = folder(t);
+  const made = join(directory, 'made');
+  const says = { postconf: `echo 'header_checks = campaign: hash:${directory}/hold'`, postmap: `date +%s >> ${made}` };
+  for (const program of ['postconf', 'postmap', 'postqueue', 'postcat', 'postsuper']) {
+    const script = says[program as keyof typeof says] ?? '';
+    writeFileSync(join(directory, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  }
+  const config = { directory, programs: directory, campaign_header: 'X-Campaign' };
+  const actuator = postfixType.open(postfixType.config.parse(config) as never);
+  for (const campaign of ['spring', 'summer', 'winter']) {
+    const it = pause(campaign, { campaign });
+    await actuator.apply(it, await actuator.prepare(it, signal()), signal());
+  }
+  const seconds = readFileSync(made, 'utf8').trim().split('\n');
+  assert.equal(new Set(seconds).size, 3, seconds.join(' '));
+});
+
+test('what is tested here is what the page tells to set up', () => {
+  const page = readFileSync('docs/actuators.md', 'utf8');
+  for (const [key, value] of Object.entries(MAIN_CF)) {
+    const line = `${key} = ${value.replaceAll('hash:DIRECTORY', 'lmdb:/etc/postfix/deliverability')}\n`;
+    assert.ok(page.includes(line), line);
+  }
 });

@@ -50,6 +50,12 @@ export class Postfix {
     const { master } = this;
     if (!master || master.exitCode !== null || master.signalCode !== null) return;
     const gone = new Promise((resolve) => master.once('exit', resolve));
+    // `start-fg` runs the master as its child, and does not pass signals on.
+    try {
+      process.kill(Number(readFileSync(join(this.directory, 'spool/pid/master.pid'), 'utf8')), 'SIGTERM');
+    } catch {
+      // It never came up, or is gone.
+    }
     master.kill('SIGTERM');
     await gone;
   }

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { PAST } from '../../demo/world.ts';
+import { type IncidentName, PAST } from '../../demo/world.ts';
 import { tool } from '../../stack/tools.ts';
 import { MAY_BE_EMPTY } from '../../test/may-be-empty.ts';
 import { addressOf, type Board, boards, serve } from './serve.ts';
@@ -19,7 +19,9 @@ const WINDOWS = [
   { width: 1280, height: 800 },
   { width: 1920, height: 1080 },
 ];
-/** When all of the storm is in the window of the rates. */
+/** No picture is higher, whatever else a dashboard has. */
+const HIGHEST = 1500;
+/** When all of an incident is in the window of the rates. */
 const INTO_S = 25 * 60;
 const THEMES = ['light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
@@ -62,12 +64,20 @@ async function wholePage(page: Page): Promise<void> {
   await settled(page);
 }
 
+/** Unix seconds. */
+function during({ day: { start, end } }: Shots, incident: IncidentName): number {
+  const [, part] = PAST.find(([name]) => name === incident)!;
+  return start + part * (end - start) + INTO_S;
+}
+
 /** As good as fits. */
 async function image(page: Page, file: string): Promise<string[]> {
   const session = await page.context().newCDPSession(page);
   let size = 0;
   for (const quality of [80, 70, 60, 50]) {
-    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality });
+    const { width, height } = page.viewportSize()!;
+    const clip = { x: 0, y: 0, width, height: Math.min(height, HIGHEST), scale: 1 };
+    const { data } = await session.send('Page.captureScreenshot', { format: 'webp', quality, clip });
     const picture = Buffer.from(data, 'base64');
     writeFileSync(file, picture);
     size = picture.length;
@@ -129,9 +139,9 @@ async function looked(page: Page, uid: string): Promise<string[]> {
 }
 
 async function board(browser: Browser, origin: string, shots: Shots, { uid }: Board, theme: Theme): Promise<string[]> {
-  const { end, step } = shots.day;
-  const url = `${origin}/d/${uid}?theme=${theme}&scrape=${step}`;
-  const { page, thrown } = await open(browser, url, end, { width: WIDTH, height: 900 });
+  const url = `${origin}/d/${uid}?theme=${theme}&scrape=${shots.day.step}`;
+  // In the midst of something: a quiet day shows no alert, and nothing that got worse.
+  const { page, thrown } = await open(browser, url, during(shots, 'provider_block'), { width: WIDTH, height: 900 });
   await wholePage(page);
   const found = await image(page, join(shots.out, `${nameOf(uid)}-${theme}.webp`));
   // As shipped for the picture; then what is in closed rows, by a click as a person would.
@@ -147,10 +157,8 @@ const nameOf = (uid: string): string => uid.replace(/^deliverability-/, '');
 /** The state and the bounce tile are red, the alert is listed first, the mark is on the trend: all of it without scrolling. */
 async function incident(browser: Browser, origin: string, shots: Shots, theme: Theme): Promise<string[]> {
   const found: string[] = [];
-  const { start, end, step } = shots.day;
-  const [, part] = PAST.find(([name]) => name === 'bounce_storm')!;
-  const now = start + part * (end - start) + INTO_S;
-  const url = `${origin}/d/deliverability-overview?theme=${theme}&scrape=${step}`;
+  const now = during(shots, 'bounce_storm');
+  const url = `${origin}/d/deliverability-overview?theme=${theme}&scrape=${shots.day.step}`;
   for (const size of WINDOWS) {
     const { page, thrown } = await open(browser, url, now, size);
     const shown = await page.evaluate(visible);
@@ -195,9 +203,7 @@ export async function shoot(shots: Shots): Promise<number> {
   mkdirSync(shots.out, { recursive: true });
   const server = await serve(shots.day.url, shots.dashboards);
   const origin = addressOf(server);
-  // Chromium refuses to sandbox itself for root.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  const browser = await chromium.launch({ executablePath: await tool('chromium'), args });
+  const browser = await chromium.launch({ executablePath: await tool('chromium') });
   let faulty = 0;
   const tell = (what: string, found: string[]) => {
     faulty += found.length;

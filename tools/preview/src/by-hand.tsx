@@ -10,7 +10,7 @@ import {
   getValueFormat,
   type TimeRange,
 } from '@grafana/data';
-import { useTheme2 } from '@grafana/ui';
+import { measureText, useTheme2 } from '@grafana/ui';
 import type { ReactNode } from 'react';
 import type { Drawing } from './panels';
 
@@ -39,8 +39,8 @@ function Rows({
   children: (width: number, rowHeight: number) => ReactNode;
 }) {
   const { colors } = useTheme2();
-  const longest = Math.max(0, ...names.map((name) => name.length));
-  const label = Math.min(Math.ceil(longest * FONT * 0.58) + LABEL_GAP, width * 0.3);
+  const longest = Math.max(0, ...names.map((name) => measureText(name, FONT).width));
+  const label = Math.min(Math.ceil(longest) + LABEL_GAP + 2, width * 0.3);
   const plot = width - label;
   const rowHeight = (height - AXIS) / Math.max(names.length, 1);
   const every = Math.ceil(FONT / rowHeight);
