@@ -111,7 +111,7 @@ export function samples(text: string): Sample[] {
 export async function eventually(
   what: string,
   condition: () => Promise<boolean> | boolean,
-  seconds = 20,
+  seconds = 60,
 ): Promise<void> {
   const end = Date.now() + seconds * 1000;
   while (Date.now() < end) {

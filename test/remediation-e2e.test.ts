@@ -175,16 +175,16 @@ const alerts = (told: readonly Notification[], status: string, name = 'EmailBoun
 
 test('a bounce storm: alert, strategy, a real Postfix paused, bounces fall, effective, resolved, let go', async (t) => {
   const { exporter, told, refused, pausable, prometheus, stopStorm } = await world(t, '', true);
-  await eventually('the alert', () => alerts(told, 'firing').length > 0, 60);
+  await eventually('the alert', () => alerts(told, 'firing').length > 0, 150);
   assert.equal(alerts(told, 'firing')[0]!.labels.severity, 'high');
-  await eventually('the order is done', () => said(exporter, 'order done').length > 0, 20);
+  await eventually('the order is done', () => said(exporter, 'order done').length > 0, 60);
   const { strategy, actuator, verb } = said(exporter, 'order done')[0]!;
   assert.deepEqual({ strategy, actuator, verb }, { strategy: 'pause-campaigns', actuator: 'mta1', verb: 'pause' });
   assert.equal(await exporter.metric('email_remediation_active', { strategy: 'pause-campaigns', mode: 'enforce' }), 1);
-  await eventually('Postfix keeps mail back', () => onHold(pausable) > 10, 20);
+  await eventually('Postfix keeps mail back', () => onHold(pausable) > 10, 60);
   assert.match(holds(pausable), /^HOLD/);
   const before = refused.recipients.length;
-  await eventually('it is judged', () => said(exporter, 'remedy judged').length > 0, 30);
+  await eventually('it is judged', () => said(exporter, 'remedy judged').length > 0, 90);
   assert.equal(said(exporter, 'remedy judged')[0]!.outcome, 'effective');
   assert.ok(
     refused.recipients.length - before <= 5,
@@ -192,9 +192,9 @@ test('a bounce storm: alert, strategy, a real Postfix paused, bounces fall, effe
   );
   assert.ok((await prometheus(`sum(increase(email_bounced_total{${LABELS}}[10s]))`))! < 2);
   await stopStorm();
-  await eventually('the alert is resolved', () => alerts(told, 'resolved').length > 0, 60);
-  await eventually('the order is undone', () => said(exporter, 'order undone').length > 0, 20);
-  await eventually('Postfix lets go what it kept', () => onHold(pausable) === 0, 30);
+  await eventually('the alert is resolved', () => alerts(told, 'resolved').length > 0, 150);
+  await eventually('the order is undone', () => said(exporter, 'order undone').length > 0, 60);
+  await eventually('Postfix lets go what it kept', () => onHold(pausable) === 0, 90);
   assert.throws(() => holds(pausable), 'the entry is gone');
   await eventually('it goes on its way', () => refused.recipients.length > before + 5);
   await eventually('nothing is in force', async () => (await exporter.metric('email_remediation_active')) === 0);
@@ -208,19 +208,19 @@ test('a bounce storm: alert, strategy, a real Postfix paused, bounces fall, effe
 
 test('a pause that does not help: undone and escalated', async (t) => {
   const { exporter, told, prometheus } = await world(t, '-next', false);
-  await eventually('the order is done', () => said(exporter, 'order done').length > 0, 60);
-  await eventually('it is judged', () => said(exporter, 'remedy judged').length > 0, 60);
+  await eventually('the order is done', () => said(exporter, 'order done').length > 0, 150);
+  await eventually('it is judged', () => said(exporter, 'remedy judged').length > 0, 150);
   const { outcome, judgement, severity } = said(exporter, 'remedy judged')[0]!;
   assert.deepEqual(
     { outcome, judgement, severity },
     { outcome: 'ineffective', judgement: 'not yet', severity: 'high' },
   );
-  await eventually('it is undone', () => said(exporter, 'order undone').length > 0, 20);
+  await eventually('it is undone', () => said(exporter, 'order undone').length > 0, 60);
   const about = { issue_type: 'high_bounce_rate', severity: 'critical', sending_domain: 'news.example.com' };
-  await eventually('it is escalated', async () => (await exporter.metric('email_incident_escalated', about)) === 1, 20);
+  await eventually('it is escalated', async () => (await exporter.metric('email_incident_escalated', about)) === 1, 60);
   await eventually('Prometheus knows', async () => (await prometheus('email_incident_escalated')) === 1);
   if (!existsSync(join(RULES, 'remediation.yml'))) return;
   const again = () => alerts(told, 'firing', 'EmailRemediationIneffective');
-  await eventually('people are told anew', () => again().length > 0, 30);
+  await eventually('people are told anew', () => again().length > 0, 90);
   assert.equal(again()[0]!.labels.severity, 'critical');
 });

@@ -14,7 +14,7 @@ import { Postfix } from '../mta/postfix.ts';
 import { Sink } from '../mta/smtp.ts';
 import { MAIN_CF, type Prepared, prepare } from './postfix-setup.ts';
 
-const signal = () => AbortSignal.timeout(20_000);
+const signal = () => AbortSignal.timeout(60_000);
 const order = (id: string, action: Action): Order => ({
   id,
   action,
