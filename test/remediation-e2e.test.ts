@@ -86,9 +86,9 @@ async function world(t: TestContext, suffix: '' | '-next', helps: boolean): Prom
   const url = await startPrometheus(t, dir, suffix, { prometheusPort, exporterPort, alertmanagerPort });
 
   storm = (async () => {
-    while (storming) {
-      // Where nothing is to change all of it bounces: a share of few messages changes by itself.
-      const sent = [culprit.send(helps ? 2 : 8, 'offers@news.example.com', 'reader@refuse.example')];
+    for (let growing = 8; storming; growing = Math.min(40, growing + 1)) {
+      // Where nothing is to help all of it bounces, and more and more: a busy machine sends less, and less would look like help.
+      const sent = [culprit.send(helps ? 2 : growing, 'offers@news.example.com', 'reader@refuse.example')];
       if (helps) sent.push(culprit.send(8, 'offers@news.example.com', 'reader@good.example'));
       await Promise.allSettled([...sent, new Promise((resolve) => setTimeout(resolve, 1000))]);
     }
