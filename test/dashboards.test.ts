@@ -347,7 +347,7 @@ test('with a day of the demo', async (t) => {
       for (const { expr, instant } of panel.targets ?? [])
         await (instant ? at(day, expr!, storm, ONE) : at(day, `last_over_time((${expr})[4m:2m])`, storm, ONE));
     }
-    const names = (await at(day, exprOf(6, 'mail'), storm, ONE)).map(({ metric }) => metric.sending_domain);
+    const names = (await at(day, exprOf(6, 'bounced'), storm, ONE)).map(({ metric }) => metric.sending_domain);
     assert.deepEqual(names, ['news.example.com']);
   });
 
