@@ -740,7 +740,8 @@ export const LINTS: Readonly<Record<string, Lint>> = {
         if (labels[label] !== undefined && !values.includes(labels[label]))
           problems.push(`no ${label} ${labels[label]}`);
       if (record !== undefined) return problems;
-      if (labels.severity === undefined) problems.push('has no severity');
+      // As with issue types below, the expression may tell.
+      if (labels.severity === undefined && !of.has('severity')) problems.push('has no severity');
       // Of an alert that covers several issues, the expression tells which.
       const typed = labels.issue_type !== undefined || of.has('issue_type');
       if (alert!.startsWith('Email') !== typed) problems.push(typed ? 'is not about mail' : 'has no issue_type');
