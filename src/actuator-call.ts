@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { answerText } from './answer-text.ts';
 
 /** How long a program may take to tidy up once it was told to end. */
 const GRACE_MS = 1000;
@@ -41,7 +42,10 @@ export async function ask(url: URL, { method, headers = {}, body, signal }: Aske
       await response.body?.cancel();
       throw new Error(`it answered ${status}, and redirects are not followed; configure the address that it leads to`);
     }
-    return { status, body: await bounded(response) };
+    const text = await answerText(response, BYTES);
+    if (text === undefined)
+      throw new Error(`its answer is longer than ${BYTES} bytes; is the address that of the right system?`);
+    return { status, body: text };
   } catch (error) {
     throw new Error(
       `${what}: ${signal.aborted ? 'no whole answer in time; is the system overloaded?' : whyNot(error)}`,
@@ -63,19 +67,6 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'there is nothing at this address: correct it in the configuration of the actuator',
   429: 'it is asked too often; it is tried again',
 };
-
-async function bounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    // Leaving the loop cancels the rest.
-    if (size > BYTES)
-      throw new Error(`its answer is longer than ${BYTES} bytes; is the address that of the right system?`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
 
 /** fetch wraps what went wrong on the connection. */
 function whyNot(error: unknown): string {

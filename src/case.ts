@@ -94,9 +94,7 @@ async function alsoOf(
   const scope = { labels, window, after: 0 };
   const [reputation, reputationBefore, spam, engaged, engagedBefore] = await Promise.all([
     targets.length > 0 ? only(score) : undefined,
-    targets.length > 0
-      ? only(`avg_over_time((${score})${range(3600_000).replace(']', ':1m]')})`, now - DAY)
-      : undefined,
+    targets.length > 0 ? only(`avg_over_time((${score})${range(3600_000, 60_000)})`, now - DAY) : undefined,
     only(`(${verdicts('spam')} or vector(0)) / (${verdicts('spam|clean')} > 0)`),
     only(engagement.level(scope)),
     only(engagement.level(scope), now - DAY),

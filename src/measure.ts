@@ -35,7 +35,10 @@ function selected(labels: Scope['labels'], names: readonly string[]): string[] {
   return names.flatMap((name) => (labels[name] ? [`${name}=${quoted(labels[name])}`] : []));
 }
 
-export const range = (window: number): string => `[${Math.max(1, Math.round(window / 1000))}s]`;
+const seconds = (ms: number): string => `${Math.max(1, Math.round(ms / 1000))}s`;
+/** `step`, for a range of what is no series but an expression. Milliseconds. */
+export const range = (window: number, step?: number): string =>
+  `[${seconds(window)}${step === undefined ? '' : `:${seconds(step)}`}]`;
 
 /** Families together, which must differ in their labels: increase() drops their names. */
 export function grown(

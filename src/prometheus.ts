@@ -1,4 +1,5 @@
 /** PromQL becomes numbers: instant and range queries of the Prometheus HTTP API v1, bounded in time and size. */
+import { answerText } from './answer-text.ts';
 
 /** What Prometheus did not answer, in words for a person; the caller may ask again. */
 export class Unanswered extends Error {
@@ -58,7 +59,7 @@ export class Prometheus implements Asked {
     const { url, authorization, timeout } = this.settings;
     const where = `${url.replace(/\/$/, '')}/api/v1/${route}`;
     let status: number;
-    let text: string;
+    let text: string | undefined;
     try {
       const answer = await fetch(where, {
         method: 'POST',
@@ -68,11 +69,13 @@ export class Prometheus implements Asked {
         signal: AbortSignal.timeout(timeout),
       });
       status = answer.status;
-      text = await bounded(answer);
+      text = await answerText(answer, MOST_BYTES);
     } catch (error) {
       const why = (error as Error).name === 'TimeoutError' ? `no answer within ${timeout} ms` : reason(error);
       throw new Unanswered(`Prometheus at ${url} could not be asked: ${why}; see remediation.prometheus`);
     }
+    if (text === undefined)
+      throw new Unanswered(`Prometheus at ${url} answered more than ${MOST_BYTES} bytes; see remediation.prometheus`);
     return read(text, status, url);
   }
 }
@@ -82,17 +85,6 @@ const seconds = (ms: number): string => String(ms / 1000);
 function reason(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? cause.message : message;
-}
-
-async function bounded(answer: Response): Promise<string> {
-  let size = 0;
-  const parts: Uint8Array[] = [];
-  for await (const part of answer.body ?? []) {
-    size += part.length;
-    if (size > MOST_BYTES) throw new Error(`its answer is larger than ${MOST_BYTES} bytes`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts).toString();
 }
 
 interface Answer {

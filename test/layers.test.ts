@@ -26,6 +26,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   ],
   'reply-rules': ['reply-rules', 'event', 'reply'],
   checks: [
+    'answer-text',
     'check',
     'reading',
     'blocklist',

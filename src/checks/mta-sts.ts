@@ -1,4 +1,5 @@
 /** A domain becomes a judgement of whether others must encrypt on the way to it: the record and the policy of RFC 8461. */
+import { answerText } from '../answer-text.ts';
 import { type Check, Unanswered, type World } from '../check.ts';
 import { dnsCheck, exchangers, hasAddress, type Judge, shown, texts } from '../dns-check.ts';
 import { isVersion, tagList } from '../tag-list.ts';
@@ -113,7 +114,7 @@ async function fetchPolicy(world: World, url: string, judge: StsJudge, timeout: 
     if (status !== 200) return undefined;
     const type = response.headers.get('content-type') ?? '';
     if (!/^text\/plain\s*(?:;|$)/i.test(type)) judge.warning('content_type', shown(type));
-    const text = await boundedText(response);
+    const text = await answerText(response, BYTES);
     if (text === undefined) judge.problem('policy_too_large', url);
     return text;
   } catch (error) {
@@ -123,18 +124,6 @@ async function fetchPolicy(world: World, url: string, judge: StsJudge, timeout: 
     judge.problem('policy_certificate', `${url}: ${code}`);
     return undefined;
   }
-}
-
-async function boundedText(response: Response): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    // Leaving the loop cancels the rest.
-    if (size > BYTES) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function unanswered(world: World, url: string, { aborted: timeout }: AbortSignal, code: string): Unanswered {

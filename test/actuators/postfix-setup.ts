@@ -22,8 +22,6 @@ export interface Prepared {
   config: { directory: string; config_directory: string; command: string[] };
   /** One of Postfix's programs, as if it were installed. */
   run(program: string, args: string[], input?: string): string;
-  /** Ends the master, which start-fg leaves running when it is killed itself. */
-  stop(): void;
 }
 
 /** `directory`: that of Postfix.start. The transports `slow-half` and `slow-quarter` stand in for smtp. */
@@ -49,10 +47,7 @@ export async function prepare(directory: string, set: Record<string, string> = {
   for (const [key, value] of Object.entries({ ...lines, ...limits }))
     run('postconf', ['-e', `${key} = ${value.replaceAll('DIRECTORY', own)}`]);
   execFileSync(await tool('postfix'), ['-c', config_directory, 'reload'], { stdio: 'pipe' });
-  const stop = () => {
-    process.kill(Number(readFileSync(join(directory, 'spool/pid/master.pid'), 'utf8')), 'SIGTERM');
-  };
-  return { config: { directory: own, config_directory, command }, run, stop };
+  return { config: { directory: own, config_directory, command }, run };
 }
 
 /** Stands before a program where Postfix is not installed: its kit's overlay is laid for any of its programs. */

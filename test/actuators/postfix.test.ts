@@ -49,7 +49,6 @@ async function rig(t: Context, set: Record<string, string> = {}): Promise<Rig> {
   const routes = { 'gmail.com': google, 'yahoo.com': google, 'down.example': down };
   const postfix = await Postfix.start(t, directory, routes as never);
   const prepared = await prepare(directory, set);
-  t.after(() => prepared.stop());
   const open = (config: Record<string, unknown> = {}) =>
     postfixType.open(
       postfixType.config.parse({

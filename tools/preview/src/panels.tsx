@@ -239,7 +239,7 @@ function Table({ panel, data, range, width, height, fieldConfig }: Drawing) {
 
 function Text({ panel, replace }: Drawing) {
   const html = renderTextPanelMarkdown(replace(String(panel.options?.content ?? '')));
-  // Grafana's own rendering, which cleans it.
+  // biome-ignore lint/security/noDangerouslySetInnerHtml: Grafana's own rendering, which cleans it.
   return <div className="markdown-html" dangerouslySetInnerHTML={{ __html: html }} />;
 }
 
