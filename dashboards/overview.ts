@@ -113,11 +113,11 @@ const changed = table(
   'What got worse',
   'The last hour against the mean hour of the last day, where it is worse beyond chance, by how much of the threshold that is: at 100 % it has grown by a whole threshold. Under a twentieth of one it is not worth a line.',
   [
-    { label: 'sending_domain', name: 'Domain', look: [atLeast(120), links(onlyThis('overview', 'sending_domain'))] },
+    { label: 'sending_domain', name: 'Domain', look: [atLeast(150), links(onlyThis('overview', 'sending_domain'))] },
     {
       label: 'issue_type',
       name: 'What',
-      look: [atLeast(86), ISSUE_WORDS, links(to('health', 'On the map', { sending_domain: cell('Domain') }))],
+      look: [width(92), ISSUE_WORDS, links(to('health', 'On the map', { sending_domain: cell('Domain') }))],
     },
     { refId: 'mean', name: 'Usual', expr: ofGrown('ratio_mean1d'), look: [...unit('percentunit', 2), width(68)] },
     { refId: 'hour', name: 'Now', expr: ofGrown('ratio_rate1h'), look: [...unit('percentunit', 2), width(68)] },

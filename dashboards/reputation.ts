@@ -120,7 +120,7 @@ const checks = matrix(
   .mappings([words({ 0: ['Fails', COLOURS.high], 1: ['✓', PALE] }), NO_CELL])
   .cellOptions(FILLED)
   .align(FieldTextAlignment.Center)
-  .minWidth(70)
+  .minWidth(62)
   .overrideByName('mx-certificate', [width(118)]);
 
 // --- Over time -----------------------------------------------------------------------------------------------------------

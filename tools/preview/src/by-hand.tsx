@@ -40,7 +40,7 @@ function Rows({
 }) {
   const { colors } = useTheme2();
   const longest = Math.max(0, ...names.map((name) => measureText(name, FONT).width));
-  const label = Math.min(Math.ceil(longest) + LABEL_GAP + 2, width * 0.3);
+  const label = Math.min(Math.ceil(longest * 1.05) + LABEL_GAP + 2, width * 0.3);
   const plot = width - label;
   const rowHeight = (height - AXIS) / Math.max(names.length, 1);
   const every = Math.ceil(FONT / rowHeight);
