@@ -74,7 +74,7 @@ remediation:
     pause-campaigns: { mode: enforce, actuators: [mta1] }
     back-off: { mode: dry-run, actuators: [mta1] }
   actuators:
-    mta1: { type: postfix }
+    mta1: { type: postfix, sources: [mta1] }   # the names that its mail has under sources:
 \`\`\`
 
 ## Stopping it

@@ -1,4 +1,4 @@
-/** The key `remediation`: what is told of mistakes, what follows from ceilings, and that a running exporter asks nobody while it is off. */
+/** The key `remediation`: what is told of mistakes, what follows from ceilings, and that a running exporter asks nobody and calls nothing while it is off. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -75,7 +75,7 @@ const alert = (n: number) =>
       {
         status: 'firing',
         labels: {
-          alertname: 'EmailBounceRateHigh',
+          alertname: 'EmailDeliverabilityCrisis',
           issue_type: 'high_bounce_rate',
           severity: 'critical',
           sending_domain: `d${n}.example.com`,
@@ -88,14 +88,28 @@ const alert = (n: number) =>
     ],
   });
 
-for (const [what, key, asks] of [
-  ['without the key', () => '', false],
-  ['with mode: off', (url: string) => `remediation: { mode: off, prometheus: { url: ${url} } }`, false],
-  ['control: with the key', (url: string) => `remediation: { prometheus: { url: ${url} } }`, true],
+const armed = (url: string, more: string, mode = 'enforce', own = 'enforce'): string =>
+  `remediation:
+  mode: ${mode}
+  prometheus: { url: ${url} }
+  strategies: { pause-now: { mode: ${own}, actuators: [ours] } }
+  actuators: { ours: { type: webhook, url: ${url}/orders, secret: { env: ORDERS_SECRET }, verbs: [pause] } }
+  ${more}`;
+
+/** A crisis asks for a pause, whatever is measured: each of these would be an order if nothing stood against it. */
+for (const [what, key, asks, calls] of [
+  ['without the key', () => '', false, false],
+  ['with mode: off', (url: string) => armed(url, '', 'off'), false, false],
+  ['with each strategy off', (url: string) => armed(url, '', 'enforce', 'off'), true, false],
+  ['with a dry run', (url: string) => armed(url, '', 'enforce', 'dry-run'), true, false],
+  ['with dry-run as the ceiling', (url: string) => armed(url, '', 'dry-run'), true, false],
+  ['with the kill switch pulled', (url: string) => armed(url, `kill_switch: ${import.meta.filename}`), true, false],
+  ['control: with enforce', (url: string) => armed(url, ''), true, true],
 ] as const)
-  test(`a running exporter ${asks ? 'asks somebody' : 'asks nobody'} ${what}`, async (t) => {
+  test(`a running exporter ${what}: ${asks ? 'Prometheus is asked' : 'nobody is asked'}, ${calls ? 'a system is called' : 'no system is called'}`, async (t) => {
     const { url, asked } = await counting(t);
-    const exporter = await startExporter(t, { config: `alerts: { auth: none }\n${key(url)}\n` });
+    const config = `alerts: { auth: none }\n${key(url)}\n`;
+    const exporter = await startExporter(t, { config, env: { ORDERS_SECRET: 'of-the-test' } });
     const opened = () => exporter.log.filter(({ msg }) => msg === 'incident opened').length;
     // Three alerts, one after the other: a tick of a second lies between each and the next.
     for (let n = 1; n <= 3; n++) {
@@ -103,6 +117,8 @@ for (const [what, key, asks] of [
       await eventually('it is an incident', () => opened() === n);
       await new Promise((resolve) => setTimeout(resolve, 1100));
     }
-    assert.equal(asked.length > 0, asks, asked.join(' '));
+    const orders = asked.filter((path) => path === '/orders').length;
+    assert.equal(orders, calls ? 3 : 0);
+    assert.equal(asked.length > orders, asks, asked.join(' '));
     assert.equal(exporter.log.filter(({ msg }) => String(msg).startsWith('remediation:')).length > 0 && !asks, false);
   });
