@@ -147,8 +147,8 @@ export default dashboard({
     {
       height: 8,
       panels: [
-        [5, 10, alertTable(RESOURCE)],
-        [6, 7, domains],
+        [5, 9, alertTable(RESOURCE)],
+        [6, 8, domains],
         [12, 7, changed],
       ],
     },

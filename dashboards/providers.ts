@@ -48,7 +48,7 @@ const course = (title: string, part: string, whole: string, limit: Limit, descri
     limit,
     description,
     '{{provider}}',
-  ).max(1);
+  );
 
 export default dashboard({
   uid: UIDS.providers,

@@ -111,7 +111,7 @@ const checks = matrix(
   'What DNS tells receivers of each domain and address. A dash: nobody could say, or it is nothing to be checked of it. Click a name to see it alone.',
   {
     expr: `max by (target, check) (email_dns_check_passed${TARGET})`,
-    rows: { label: 'target', name: 'Target', look: [width(170), links(onlyThis('reputation', 'target'))] },
+    rows: { label: 'target', name: 'Target', look: [width(158), links(onlyThis('reputation', 'target'))] },
     columns: 'check',
     known: CHECKS,
   },
@@ -120,8 +120,8 @@ const checks = matrix(
   .mappings([words({ 0: ['Fails', COLOURS.high], 1: ['✓', PALE] }), NO_CELL])
   .cellOptions(FILLED)
   .align(FieldTextAlignment.Center)
-  .minWidth(62)
-  .overrideByName('mx-certificate', [width(118)]);
+  .minWidth(60)
+  .overrideByName('mx-certificate', [width(112)]);
 
 // --- Over time -----------------------------------------------------------------------------------------------------------
 

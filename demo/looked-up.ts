@@ -24,7 +24,7 @@ const CHECKS = ['spf', 'dkim', 'dmarc', 'mx', 'mx-certificate', 'mta-sts', 'tls-
 /** Parts of the past: when the provider's list holds its address, when a list is out of order, when a key is missing in DNS. */
 const LISTED = { from: 0.6, to: 0.72, target: '203.0.113.30', list: 'spamhaus-zen' };
 const BLIND = { from: 0.45, to: 0.55, list: 'barracuda' };
-const BROKEN = { from: 0.62, to: 0.7, target: 'billing.example.com', check: 'dkim', problem: 'no_key' };
+const BROKEN = { from: 0.56, to: 0.75, target: 'billing.example.com', check: 'dkim', problem: 'no_key' };
 const RESTART = 0.5;
 
 const TIMES: Record<
@@ -46,7 +46,7 @@ const TIMES: Record<
     alert: 'critical',
   },
   provider_block: { detection: 90, acknowledgement: 420, strategy: 'backup-ips', helped: 'ineffective', alert: 'high' },
-  slow_delivery: { detection: 600, acknowledgement: 900, strategy: 'throttle', helped: 'effective', alert: 'critical' },
+  slow_delivery: { detection: 600, acknowledgement: 900, strategy: 'back-off', helped: 'effective', alert: 'critical' },
 };
 
 export function* lookedUp(start: number, seconds: number, at: number): Generator<Sample> {

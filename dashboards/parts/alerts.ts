@@ -11,7 +11,7 @@ const named = (expr: string): string =>
 export const alertTable = (filters: readonly Filter[]) =>
   table(
     'Active alerts',
-    'What fires now, worst first, and since when. Click a name for its runbook, for everything about alerts, or to acknowledge it.',
+    'What fires now, worst first, and for how long. Click a name for its runbook, for everything about alerts, or to acknowledge it.',
     [
       {
         refId: 'state',
@@ -27,11 +27,11 @@ export const alertTable = (filters: readonly Filter[]) =>
       { label: 'where', name: 'Where', look: [atLeast(125)] },
       {
         refId: 'since',
-        name: 'Since',
-        expr: `1000 * min by (alertname, where) (${named(firingSince(filters))})`,
-        look: [...unit('dateTimeFromNow'), width(150)],
+        name: 'For',
+        expr: `time() - min by (alertname, where) (${named(firingSince(filters))})`,
+        look: [...unit('s', 0), width(80)],
       },
     ],
   )
     .noValue('No alert fires')
-    .sortBy(worstFirst('State', 'Since'));
+    .sortBy(worstFirst('State', 'For'));

@@ -26,7 +26,6 @@ import {
   type DynamicConfigValue,
   FieldColorBuilder,
   FieldColorModeId,
-  FieldColorSeriesByMode,
   type ValueMapping,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat';
@@ -84,8 +83,8 @@ export function series(title: string, unit: string, description: string, from: 0
     .description(description)
     .datasource(PROMETHEUS)
     .unit(unit)
-    // Not the palette of many colours: red, orange and yellow are severities. The more, the more purple.
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.ContinuousBlPu).seriesBy(FieldColorSeriesByMode.Max))
+    // Of many colours, so that lines can be told apart. Thresholds are dashed and states are filled: a red line is taken for neither.
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
     .lineWidth(1)
     .showPoints(VisibilityMode.Never)
     .legend(

@@ -23,6 +23,8 @@ const WINDOWS = [
 const HIGHEST = 1500;
 /** When all of an incident is in the window of the rates. */
 const INTO_S = 25 * 60;
+/** Shown against the time before it, which a day has only for a part of itself. */
+const COMPARING = new Set(['campaigns']);
 const THEMES = ['light', 'dark'] as const;
 type Theme = (typeof THEMES)[number];
 
@@ -139,9 +141,11 @@ async function looked(page: Page, uid: string): Promise<string[]> {
 }
 
 async function board(browser: Browser, origin: string, shots: Shots, { uid }: Board, theme: Theme): Promise<string[]> {
-  const url = `${origin}/d/${uid}?theme=${theme}&scrape=${shots.day.step}`;
   // In the midst of something: a quiet day shows no alert, and nothing that got worse.
-  const { page, thrown } = await open(browser, url, during(shots, 'provider_block'), { width: WIDTH, height: 900 });
+  const now = during(shots, 'provider_block');
+  const span = COMPARING.has(nameOf(uid)) ? `&from=${1000 * (now - 6 * 3600)}&to=${1000 * now}` : '';
+  const url = `${origin}/d/${uid}?theme=${theme}&scrape=${shots.day.step}${span}`;
+  const { page, thrown } = await open(browser, url, now, { width: WIDTH, height: 900 });
   await wholePage(page);
   const found = await image(page, join(shots.out, `${nameOf(uid)}-${theme}.webp`));
   // As shipped for the picture; then what is in closed rows, by a click as a person would.
@@ -192,7 +196,7 @@ function visible() {
   const firstRow = panel('Active alerts')?.querySelector('[role=row][aria-rowindex="2"]');
   const first = firstRow?.textContent ?? '';
   return {
-    state: redIn('Mail right now'),
+    state: redIn('Mail now'),
     tile: redIn('Bounce rate'),
     alert: inSight(firstRow?.querySelector('[role=gridcell]')) && /^Critical.*EmailBounceRateHigh/.test(first),
     mark: inSight(panel('Bounce rate by domain')?.querySelector('[data-mark=red]')),
