@@ -673,6 +673,15 @@ export function weeks(seed: number, shard: number, count: number, days: number, 
   };
 }
 
+/** Of fewer than ten messages nobody is to say anything (R12); chance takes some away. */
+const JUDGED = 15;
+
+/** Messages to be expected, without newsletters. */
+function mailOf(sender: Sender, from: number, hours: number): number {
+  const each = Array.from({ length: hours }, (_, hour) => pace(sender.shape, from + hour * HOUR) * HOUR);
+  return sender.perDay * each.reduce((sum, part) => sum + part, 0);
+}
+
 function moment(kind: Kind, sender: Sender, chance: Chance, days: readonly number[]): number | undefined {
   for (const day of chance.shuffled(days)) {
     // The plan of a warm-up is by day, so what is wrong with it begins with one.
@@ -682,7 +691,8 @@ function moment(kind: Kind, sender: Sender, chance: Chance, days: readonly numbe
         day * DAY + Math.round((kind.hours >= 20 ? chance.between(0, 2) : chance.between(7, 16)) * 60) * MINUTE;
       const later = from + kind.hours * HOUR * (kind.hours > 5 ? 0.5 : 0.9);
       const least = (kind.busy ?? 0.8) / DAY;
-      if (kind.hours >= 20 || (pace(sender.shape, from) >= least && pace(sender.shape, later) >= least)) return from;
+      const busy = pace(sender.shape, from) >= least && pace(sender.shape, later) >= least;
+      if (kind.hours >= 20 ? mailOf(sender, from, kind.hours) >= JUDGED : busy) return from;
     }
   }
   return undefined;
