@@ -93,7 +93,7 @@ const listings = table(
     },
     { label: 'list', name: 'List', look: [atLeast(120), links(onlyThis('reputation', 'list'))] },
     { label: 'meaning', name: 'Meaning', look: [atLeast(160)] },
-    { label: 'delisting_url', name: 'Delisting', look: [HIDDEN] },
+    { label: 'delisting_url', name: 'Delisting', look: HIDDEN },
     {
       refId: 'age',
       name: 'Last told',

@@ -283,8 +283,11 @@ export const FILLED = {
   type: TableCellDisplayMode.ColorBackground,
   mode: TableCellBackgroundDisplayMode.Basic,
 } as const;
-/** There for links only. */
-export const HIDDEN: DynamicConfigValue = { id: 'custom.hideFrom', value: { viz: true } };
+/** There for links only. Tables called it by the first name until Grafana 12.1; each version passes over what it does not know. */
+export const HIDDEN: Look = [
+  { id: 'custom.hidden', value: true },
+  { id: 'custom.hideFrom.viz', value: true },
+];
 
 /** A column is a label that names the rows, or a query that gives each row a number. */
 export type Column = { name: string; look: Look } & (

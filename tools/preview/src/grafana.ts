@@ -56,6 +56,8 @@ const CUSTOM = [
   'barAlignment',
   'barWidthFactor',
   'hideFrom',
+  // Of tables; time series have the whole.
+  'hideFrom.viz',
   'scaleDistribution',
   'thresholdsStyle',
   'transform',
