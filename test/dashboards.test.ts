@@ -182,6 +182,21 @@ function linkProblems(url: string): string[] {
     .map((name) => `${to.title} has no variable ${name}`);
 }
 
+/** What Grafana lets an override change, beside units, colours and the like of every kind; it passes over anything else in silence. */
+const OVERRIDABLE: Record<string, readonly string[]> = {
+  table: ['align', 'cellOptions', 'hidden', 'hideFrom.viz', 'minWidth', 'width'],
+  timeseries: ['drawStyle', 'fillBelowTo', 'fillOpacity', 'hideFrom', 'lineStyle', 'lineWidth', 'pointSize'],
+};
+
+test('overrides change what their kind of panel has', () => {
+  for (const board of BOARDS)
+    for (const { id, type, fieldConfig } of panelsOf(board))
+      for (const property of (fieldConfig?.overrides ?? []).flatMap(({ properties }) => properties)) {
+        const [, own] = /^custom\.(.*)/.exec(property.id) ?? [];
+        if (own !== undefined) assert.ok(OVERRIDABLE[type]?.includes(own), `${board.uid} ${id}: ${property.id}`);
+      }
+});
+
 test('links in alerts lead to a dashboard and set what it has', () => {
   const found = readdirSync(join(ROOT, 'rules'))
     .filter((name) => name.endsWith('.yml'))
