@@ -262,7 +262,8 @@ export class Watch {
     if (!this.isWanted(job)) return outcome;
     const now = this.parts.now();
     for (const reading of readings) {
-      const unconfirmed = this.states.take(reading, now, now + seconds * 1000);
+      // Resolvers count whole seconds, and in the last of them a cache still answers (unbound: until its clock is past it).
+      const unconfirmed = this.states.take(reading, now, now + (seconds + 1) * 1000);
       if (reading.kind === 'blocklist' && !isAnswer(reading.verdict)) outcome = state === 'healthy' ? 'failed' : 'left';
       else if (unconfirmed) outcome = 'unconfirmed';
     }
