@@ -262,7 +262,7 @@ export class Watch {
     if (!this.isWanted(job)) return outcome;
     const now = this.parts.now();
     for (const reading of readings) {
-      // Resolvers count whole seconds, and in the last of them a cache still answers (unbound: until its clock is past it).
+      // Resolvers count whole seconds, and in the last of them a cache still answers (unbound 1.17: with a TTL of 0).
       const unconfirmed = this.states.take(reading, now, now + (seconds + 1) * 1000);
       if (reading.kind === 'blocklist' && !isAnswer(reading.verdict)) outcome = state === 'healthy' ? 'failed' : 'left';
       else if (unconfirmed) outcome = 'unconfirmed';

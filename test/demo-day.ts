@@ -65,7 +65,6 @@ export async function demoDay(hours: number, end = Math.floor(Date.now() / 1000)
     for (const level of levels(shippedRules().flatMap(recording))) await history.record(level, start, end, STEP_S);
     writeFileSync(text, await since(history, start, end));
     await history.import(text);
-    await history.stop();
     const { url } = await history.serve();
     return { url, start, end, stop };
   } catch (error) {

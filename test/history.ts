@@ -61,6 +61,8 @@ export class History {
   }
 
   async import(text: string): Promise<void> {
+    // It sees at once only what was there when it began.
+    await this.stop();
     const args = ['tsdb', 'create-blocks-from', `--max-block-duration=${BLOCK}`, 'openmetrics', text];
     await run(await tool(this.#next ? 'promtool-next' : 'promtool'), [...args, join(this.#directory, 'data')], {
       maxBuffer: 1e8,

@@ -120,5 +120,5 @@ for (const [what, key, asks, calls] of [
     const orders = asked.filter((path) => path === '/orders').length;
     assert.equal(orders, calls ? 3 : 0);
     assert.equal(asked.length > orders, asks, asked.join(' '));
-    assert.equal(exporter.log.filter(({ msg }) => String(msg).startsWith('remediation:')).length > 0 && !asks, false);
+    assert.ok(asks || !exporter.log.some(({ msg }) => String(msg).startsWith('remediation:')));
   });

@@ -456,9 +456,10 @@ test('nor does it after a restart', async () => {
   while (world.about(PSBL, IP).length === 0) await world.pass(SECOND);
   await world.pass(SECOND);
   world.live(settings());
-  await world.pass(30 * MINUTE, 10 * SECOND);
+  await world.pass(30 * MINUTE, SECOND);
   const [first, second] = world.about(PSBL, IP);
-  assert.ok(second!.at - first!.at >= 1500 * SECOND);
+  // In the last second of an answer's time a cache still gives it.
+  assert.ok(second!.at - first!.at >= 1501 * SECOND);
 });
 
 test('a list that is hidden by one name server and not by another was not ended: it is interfered with', async () => {

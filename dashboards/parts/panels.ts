@@ -283,7 +283,7 @@ export const FILLED = {
   type: TableCellDisplayMode.ColorBackground,
   mode: TableCellBackgroundDisplayMode.Basic,
 } as const;
-/** There for links only. Tables called it by the first name until Grafana 12.1; each version passes over what it does not know. */
+/** There for links only. Older tables know the first name, those of Grafana 13 the second; each passes over what it does not know. */
 export const HIDDEN: Look = [
   { id: 'custom.hidden', value: true },
   { id: 'custom.hideFrom.viz', value: true },

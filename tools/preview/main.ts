@@ -35,6 +35,8 @@ async function main(): Promise<void> {
     options: { prometheus: text, port: text, shots: flag, out: text, only: text, end: text, help: flag },
   });
   if (values.help) return void console.log(USAGE);
+  if (values.shots && values.prometheus !== undefined)
+    throw new Error('--shots are taken of the made-up day, at its incidents; leave --prometheus out.');
   await build(console.log);
   if (values.shots) {
     const { shoot } = await import('./shots.ts');
